@@ -1,0 +1,5 @@
+//! Starts faultlab: everything lives in the library.
+
+fn main() -> std::process::ExitCode {
+    faultlab::cli::main()
+}
