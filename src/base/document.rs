@@ -1,0 +1,459 @@
+//! Strict YAML with positions: a tree that keeps each scalar's source text, and the diagnostics that point into it.
+//!
+//! serde stops at the first problem and forgets where values came from; a file's author wants all problems at once with
+//! file, line and column. So files are read into this tree, and each room decodes the tree and collects [`Diagnostics`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+/// A place in a source file. Lines and columns count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// A value of the tree with the place where it starts.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where the value starts.
+    pub position: Position,
+    /// The value.
+    pub value: Value,
+}
+
+/// What a node holds. Scalars keep their source text: `0600`, `yes` and `10022:22` stay what they are.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A scalar, as written; `plain` is true when it was not quoted.
+    Scalar {
+        /// Text after unquoting.
+        text: String,
+        /// Whether the scalar was written without quotes (only then may it be null, a number or a boolean).
+        plain: bool,
+    },
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A mapping in source order. Duplicate keys are reported when the document is read and dropped here.
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// Returns the text of a scalar that is not null.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } if !self.is_null() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns whether this is YAML's null: empty, `~` or `null`, unquoted.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// Returns the elements of a list.
+    #[must_use]
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Returns the pairs of a mapping, in source order.
+    #[must_use]
+    pub fn as_mapping(&self) -> Option<&[(Node, Node)]> {
+        match &self.value {
+            Value::Mapping(pairs) => Some(pairs),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of a key of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.as_mapping()?
+            .iter()
+            .find(|(k, _)| k.as_text() == Some(key))
+            .map(|(_, value)| value)
+    }
+
+    /// Names what this node is, for "expected …, found …".
+    #[must_use]
+    pub fn describe(&self) -> &'static str {
+        match &self.value {
+            _ if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a single value",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// A source file with its parsed tree.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Where it came from, as the user named it.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: Arc<str>,
+    /// The root value.
+    pub root: Node,
+}
+
+impl Document {
+    /// Parses YAML text.
+    ///
+    /// # Errors
+    /// Syntax errors and duplicate keys, all with positions. A syntax error ends the reading; duplicates do not.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Diagnostics> {
+        match Self::parse_collecting(path, text) {
+            (Some(document), diagnostics) => diagnostics.into_result(document),
+            (None, diagnostics) => Err(diagnostics),
+        }
+    }
+
+    /// Parses YAML text and returns what could be read together with the problems so far, so that a decoder can add its
+    /// own to them. Only a syntax error leaves no document.
+    #[must_use]
+    pub fn parse_collecting(path: &Path, text: &str) -> (Option<Self>, Diagnostics) {
+        let mut diagnostics = Diagnostics::new(path, text);
+        let root = Builder::default().build(text, &mut diagnostics);
+        let document = root.map(|root| Self {
+            path: path.to_owned(),
+            text: text.into(),
+            root,
+        });
+        (document, diagnostics)
+    }
+
+    /// Starts an empty list of problems about this document.
+    #[must_use]
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics::new(&self.path, &self.text)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    stack: Vec<Frame>,
+    anchors: BTreeMap<usize, Node>,
+    root: Option<Node>,
+}
+
+struct Frame {
+    position: Position,
+    anchor: usize,
+    pending_key: Option<Node>,
+    /// Values of `<<`, applied at the end so that explicit keys win wherever they stand.
+    merges: Vec<Node>,
+    value: Value,
+}
+
+impl Builder {
+    fn build(mut self, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
+        for event in Parser::new_from_str(text) {
+            match event {
+                Ok((event, span)) => self.event(event, position(&span), diagnostics),
+                Err(error) => {
+                    let marker = error.marker();
+                    let at = Position {
+                        line: marker.line(),
+                        column: marker.col() + 1,
+                    };
+                    diagnostics.push(at, format!("invalid YAML: {}", error.info()), None);
+                    return None;
+                }
+            }
+        }
+        self.root.or_else(|| {
+            let position = Position { line: 1, column: 1 };
+            Some(Node {
+                position,
+                value: Value::Scalar {
+                    text: String::new(),
+                    plain: true,
+                },
+            })
+        })
+    }
+
+    fn event(&mut self, event: Event<'_>, at: Position, diagnostics: &mut Diagnostics) {
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = style == ScalarStyle::Plain;
+                let node = Node {
+                    position: at,
+                    value: Value::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                };
+                self.finish(node, anchor, diagnostics);
+            }
+            Event::SequenceStart(anchor, _) => self.open(at, anchor, Value::Sequence(Vec::new())),
+            Event::MappingStart(anchor, _) => self.open(at, anchor, Value::Mapping(Vec::new())),
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(mut frame) = self.stack.pop() {
+                    if let Value::Mapping(pairs) = &mut frame.value {
+                        frame.merges.into_iter().for_each(|node| merge(pairs, node));
+                    }
+                    let node = Node {
+                        position: frame.position,
+                        value: frame.value,
+                    };
+                    self.finish(node, frame.anchor, diagnostics);
+                }
+            }
+            Event::Alias(anchor) => {
+                let mut node = self.anchors.get(&anchor).cloned().unwrap_or(Node {
+                    position: at,
+                    value: Value::Scalar {
+                        text: String::new(),
+                        plain: true,
+                    },
+                });
+                node.position = at;
+                self.finish(node, 0, diagnostics);
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+        }
+    }
+
+    fn open(&mut self, position: Position, anchor: usize, value: Value) {
+        self.stack.push(Frame {
+            position,
+            anchor,
+            pending_key: None,
+            merges: Vec::new(),
+            value,
+        });
+    }
+
+    fn finish(&mut self, node: Node, anchor: usize, diagnostics: &mut Diagnostics) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(frame) = self.stack.last_mut() else {
+            self.root.get_or_insert(node);
+            return;
+        };
+        match &mut frame.value {
+            Value::Sequence(items) => items.push(node),
+            Value::Mapping(pairs) => match frame.pending_key.take() {
+                None => frame.pending_key = Some(node),
+                Some(key) if key.as_text() == Some("<<") => frame.merges.push(node),
+                Some(key) => insert(pairs, key, node, diagnostics),
+            },
+            Value::Scalar { .. } => {}
+        }
+    }
+}
+
+/// YAML 1.1 merge key: adds the pairs whose keys are not there yet.
+fn merge(pairs: &mut Vec<(Node, Node)>, node: Node) {
+    match node.value {
+        Value::Mapping(merged) => {
+            for (key, value) in merged {
+                if !pairs.iter().any(|(k, _)| k.as_text() == key.as_text()) {
+                    pairs.push((key, value));
+                }
+            }
+        }
+        Value::Sequence(items) => items.into_iter().for_each(|item| merge(pairs, item)),
+        Value::Scalar { .. } => {}
+    }
+}
+
+fn insert(pairs: &mut Vec<(Node, Node)>, key: Node, value: Node, diagnostics: &mut Diagnostics) {
+    let first = pairs
+        .iter()
+        .find(|(k, _)| k.as_text().is_some() && k.as_text() == key.as_text());
+    if let Some((first, _)) = first {
+        let name = key.as_text().unwrap_or_default();
+        let hint = format!(
+            "the first one is on line {}; keep one of them",
+            first.position.line
+        );
+        diagnostics.push(key.position, format!("key `{name}` is given twice"), Some(hint));
+        return;
+    }
+    pairs.push((key, value));
+}
+
+fn position(span: &Span) -> Position {
+    Position {
+        line: span.start.line(),
+        column: span.start.col() + 1,
+    }
+}
+
+/// One problem in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where.
+    pub position: Position,
+    /// What is wrong and what was expected, as a lowercase fragment.
+    pub message: String,
+    /// The next move.
+    pub hint: Option<String>,
+}
+
+/// All problems of one file, in source order when displayed.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    path: PathBuf,
+    text: Arc<str>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Starts an empty list for a file.
+    #[must_use]
+    pub fn new(path: &Path, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.into(),
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds a problem.
+    pub fn push(&mut self, position: Position, message: impl Into<String>, hint: Option<String>) {
+        self.list.push(Diagnostic {
+            position,
+            message: message.into(),
+            hint,
+        });
+    }
+
+    /// Adds "unknown key" with a suggestion from the known keys.
+    pub fn unknown_key(&mut self, key: &Node, place: &str, known: &[&str]) {
+        let name = key.as_text().unwrap_or("(not text)");
+        let hint = match super::suggest::did_you_mean(name, known.iter().copied()) {
+            Some(guess) => format!("did you mean `{guess}`?"),
+            None => format!("known keys: {}", known.join(", ")),
+        };
+        self.push(
+            key.position,
+            format!("unknown key `{name}` in {place}"),
+            Some(hint),
+        );
+    }
+
+    /// Adds the other list's problems, which must be about the same file.
+    pub fn extend(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
+    /// Returns whether there is no problem.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Returns the problems in source order.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut list: Vec<_> = self.list.iter().collect();
+        list.sort_by_key(|d| d.position);
+        list
+    }
+
+    /// Returns the file they are about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the file's text, so that the problems can be handed to another process and shown there.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns `value` when there is no problem.
+    ///
+    /// # Errors
+    /// The problems, when there are any.
+    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.sorted().into_iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            let Position { line, column } = problem.position;
+            writeln!(f, "{}:{line}:{column}: {}", self.path.display(), problem.message)?;
+            if let Some(source) = line.checked_sub(1).and_then(|n| self.text.lines().nth(n)) {
+                writeln!(f, "{line:5} | {source}")?;
+                writeln!(f, "      | {:>column$}", "^")?;
+            }
+            if let Some(hint) = &problem.hint {
+                writeln!(f, "      = {hint}")?;
+            }
+        }
+        let count = self.list.len();
+        write!(
+            f,
+            "{count} problem{} in {}",
+            if count == 1 { "" } else { "s" },
+            self.path.display()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Document, Diagnostics> {
+        Document::parse(Path::new("lab.clab.yaml"), text)
+    }
+
+    #[test]
+    fn scalars_keep_their_source_text() {
+        let document = parse("port: 10022:22\nmode: 0600\nflag: yes\n").unwrap();
+        assert_eq!(document.root.get("port").unwrap().as_text(), Some("10022:22"));
+        assert_eq!(document.root.get("mode").unwrap().as_text(), Some("0600"));
+        assert_eq!(document.root.get("flag").unwrap().as_text(), Some("yes"));
+    }
+
+    #[test]
+    fn duplicate_keys_are_all_reported_with_line_and_hint() {
+        let problems = parse("a: 1\na: 2\nb:\n  c: 1\n  c: 2\n").unwrap_err();
+        insta::assert_snapshot!(problems);
+    }
+
+    #[test]
+    fn merge_keys_lose_to_explicit_keys() {
+        let document = parse("base: &b {x: 1, y: 2}\nnode:\n  <<: *b\n  y: 3\n").unwrap();
+        let node = document.root.get("node").unwrap();
+        assert_eq!(node.get("x").unwrap().as_text(), Some("1"));
+    }
+
+    #[test]
+    fn broken_yaml_points_at_the_place() {
+        let problems = parse("a: [1, 2\nb: 3\n").unwrap_err();
+        assert!(problems.to_string().contains("lab.clab.yaml:"));
+    }
+}
