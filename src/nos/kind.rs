@@ -1,0 +1,97 @@
+//! Which of the kinds of node that run here a node of the topology is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::NosError;
+use crate::base::{NodeName, suggest};
+use crate::topology::{Node, Topology, labels};
+
+/// The kinds of node that faultlab runs without a vendor's image.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nos {
+    /// A router of FRRouting daemons.
+    Frr,
+    /// The reference MC-LAG switch.
+    MclagSwitch,
+    /// A plain Linux host.
+    Linux,
+}
+
+impl Nos {
+    /// All of them, for messages.
+    pub const ALL: [Self; 3] = [Self::Frr, Self::MclagSwitch, Self::Linux];
+
+    /// Returns the name used in the label `faultlab.nos`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Frr => "frr",
+            Self::MclagSwitch => "mclag-switch",
+            Self::Linux => "linux",
+        }
+    }
+
+    /// Decides what a node is: by its label, else by its image, else by its kind.
+    ///
+    /// # Errors
+    /// When the label names none, or the kind needs a vendor's image.
+    pub fn of(topology: &Topology, name: &NodeName, node: &Node) -> Result<Self, NosError> {
+        let file = topology.file.display().to_string();
+        if let Some(written) = node.label(labels::NOS) {
+            return written.parse().map_err(|problem| NosError::Label {
+                file,
+                line: node.line,
+                node: name.clone(),
+                label: labels::NOS.to_owned(),
+                problem,
+            });
+        }
+        if image_name(&node.image).contains("frr") {
+            return Ok(Self::Frr);
+        }
+        if node.kind == "linux" {
+            return Ok(Self::Linux);
+        }
+        Err(NosError::NotRunnable {
+            file,
+            line: node.line,
+            node: name.clone(),
+            kind: node.kind.clone(),
+            image: node.image.clone(),
+        })
+    }
+}
+
+/// The last part of an image reference, without tag and digest: `quay.io/frrouting/frr:8.4` → `frr`.
+fn image_name(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    name.split(':').next().unwrap_or_default()
+}
+
+impl fmt::Display for Nos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Nos {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::as_str);
+        Self::ALL
+            .into_iter()
+            .find(|nos| nos.as_str() == text)
+            .ok_or_else(|| match suggest::did_you_mean(text, known) {
+                Some(guess) => format!("`{text}` is no kind of node; did you mean `{guess}`?"),
+                None => format!("`{text}` is no kind of node (known: {})", known.join(", ")),
+            })
+    }
+}
