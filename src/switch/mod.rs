@@ -14,7 +14,6 @@ mod links;
 pub mod mgd;
 pub mod ovs;
 pub mod pipeline;
-pub mod services;
 pub mod state;
 
 pub use error::SwitchError;
