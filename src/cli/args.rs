@@ -93,9 +93,10 @@ pub struct RunArgs {
     /// Seed of every random choice, instead of the files' own.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// How many labs may run side by side. More than one disturbs what is measured unless there are cores to spare.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub labs: u16,
+    /// How many labs may run side by side; default: two, or one where there is a single core. More labs than cores disturb
+    /// what is measured.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub labs: Option<u16>,
     /// Prints the machine-readable summary on standard output instead of the table.
     #[arg(long)]
     pub json: bool,

@@ -50,7 +50,8 @@ fn comparable(kind: StateKind, value: &Value) -> Option<Value> {
     match kind {
         _ if value.is_null() => None,
         StateKind::MacTable | StateKind::Config => None,
-        StateKind::Process | StateKind::Bfd | StateKind::Ospf => Some(value["state"].clone()),
+        StateKind::Process | StateKind::Bfd => Some(value["state"].clone()),
+        StateKind::Ospf => Some(adjacency(&value["state"])),
         StateKind::Interface
         | StateKind::Lacp
         | StateKind::Iccp
@@ -58,6 +59,15 @@ fn comparable(kind: StateKind, value: &Value) -> Option<Value> {
         | StateKind::Fib
         | StateKind::Alarm
         | StateKind::Node => Some(value.clone()),
+    }
+}
+
+/// Who is designated router of a segment depends on who came up first (RFC 2328 section 9.4: the election does not
+/// preempt), and with it which pairs end at Full and which rightly stay at 2-Way.
+fn adjacency(state: &Value) -> Value {
+    match state.as_str() {
+        Some("Full" | "2-Way") => "settled".into(),
+        _ => state.clone(),
     }
 }
 
@@ -104,6 +114,21 @@ mod tests {
             json!({"state": "running", "restarts": 4, "pid": 99}),
         )]);
         assert_eq!(differences(&before, &after), Vec::<String>::new());
+    }
+
+    #[test]
+    fn another_designated_router_is_no_difference_but_a_lost_adjacency_is() {
+        let ospf = |state: &str| {
+            values(&[(
+                "mx1",
+                StateKind::Ospf,
+                "10.255.0.4@ae0.30",
+                json!({"state": state}),
+            )])
+        };
+        assert_eq!(differences(&ospf("Full"), &ospf("2-Way")), Vec::<String>::new());
+        assert_eq!(differences(&ospf("2-Way"), &ospf("Full")), Vec::<String>::new());
+        assert_eq!(differences(&ospf("Full"), &ospf("ExStart")).len(), 1);
     }
 
     #[test]
