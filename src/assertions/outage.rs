@@ -196,7 +196,15 @@ pub(super) struct Totals {
 /// Computes them from the method's start to the experiment's end.
 pub(super) fn totals(facts: &Facts<'_>, groups: &[String], limit: Option<Duration>) -> Totals {
     let traffic = Traffic::gather(facts);
-    let from = facts.method_start.unwrap_or(facts.horizon);
+    let Some(from) = facts.method_start else {
+        // Without a method nothing was measured: no pair may be called kept.
+        return Totals {
+            longest: None,
+            kept: 0,
+            pairs: 0,
+            spoiled: None,
+        };
+    };
     let to = super::evaluate::traffic_end(facts, &traffic, facts.horizon);
     let mut pairs = traffic.pairs(&FlowSelection::default(), from, to);
     pairs.retain(|pair, _| groups.is_empty() || groups.contains(&pair.group));

@@ -14,6 +14,19 @@ fn fault(phase: FaultPhase) -> Event {
 }
 
 #[test]
+fn an_experiment_that_never_began_its_method_kept_nobody() {
+    let aborted = Event::ExperimentAborted {
+        reason: "not steady".into(),
+    };
+    let mut story = Story::whole().flows(&[("a", "b")], 1).at(500, aborted);
+    story
+        .entries
+        .retain(|entry| !matches!(entry.event, Event::MethodStarted | Event::MethodEnded));
+    let result = story.judge(&[], &JudgeContext::default());
+    assert_eq!((result.kept, result.pairs, result.longest_outage), (0, 0, None));
+}
+
+#[test]
 fn what_happened_to_the_experiment_bounds_its_verdict() {
     let fine = [expect(Temporal::Never, traffic(TrafficState::Out))];
     let context = JudgeContext::default();

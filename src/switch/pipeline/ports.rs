@@ -4,6 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{ADMISSION, EGRESS, FLOODING, LEARNING, Layout, LogicalPort, MACS, PORTS_COOKIE, irb_mac, live};
 
+/// Makes the datapath keep one entry for each flow of packets, whatever becomes of it.
+///
+/// Only some outcomes look at addresses and ports (a bundle of two members does, one member does not), so entries would
+/// overlap, and the userspace datapath of Open vSwitch before 3.1.2 then updates the wrong one of two
+/// (openvswitch/ovs commit 'dpif-netdev: Fix dpif_netdev_flow_put'): a flow stays on a leg that is gone.
+const ONE_FLOW_A_FLOW: &str = "multipath(symmetric_l3l4+udp,0,modulo_n,1,0,NXM_NX_REG5[])";
+
 /// What the port flows depend on besides the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortState {
@@ -69,7 +76,7 @@ impl Flows {
     fn admission(&mut self, port: &LogicalPort, state: &PortState) {
         let icl = if port.icl { "load:1->NXM_NX_REG3[]," } else { "" };
         let onward = format!(
-            "load:{:#x}->NXM_NX_REG0[],{icl}resubmit(,{LEARNING}),resubmit(,{MACS}),resubmit(,{EGRESS})",
+            "{ONE_FLOW_A_FLOW},load:{:#x}->NXM_NX_REG0[],{icl}resubmit(,{LEARNING}),resubmit(,{MACS}),resubmit(,{EGRESS})",
             port.id
         );
         for number in live(port, &state.up) {
