@@ -66,6 +66,7 @@ impl StateSource for LiveSource {
                 "mac": entry.mac,
                 "interface": ports.get(&entry.port).cloned().unwrap_or_else(|| format!("port {}", entry.port)),
                 "origin": if entry.local { "dynamic" } else { "peer" },
+                "age_s": entry.age,
             })
         };
         Ok(json!({

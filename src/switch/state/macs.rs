@@ -26,6 +26,8 @@ pub struct TableEntry {
     pub port: u32,
     /// Learned from traffic here (else told by the peer).
     pub local: bool,
+    /// Seconds since it was learned; seeing the address again does not make it younger.
+    pub age: u32,
 }
 
 impl MacTable {
@@ -62,6 +64,7 @@ fn entry(line: &str) -> Option<TableEntry> {
     let mut fields = matched
         .split([',', ' '])
         .filter_map(|field| field.split_once('='));
+    let duration = fields.clone().find(|(key, _)| *key == "duration")?.1;
     let find = |name: &str| {
         fields
             .clone()
@@ -83,6 +86,7 @@ fn entry(line: &str) -> Option<TableEntry> {
         mac,
         port: u32::from_str_radix(port, 16).ok()?,
         local: priority == LEARNED_PRIORITY,
+        age: duration.strip_suffix('s')?.parse().ok()?,
     })
 }
 
