@@ -93,7 +93,7 @@ fn fails(run: &Run, experiment: &str) {
 }
 
 #[test]
-#[ignore = "measures for minutes on a machine of its own: ci/suite runs it"]
+#[ignore = "measures for minutes: ci/suite runs it"]
 fn a_wrong_design_fails_the_contract_and_the_right_one_keeps_it() {
     let Some(_alone) = alone() else { return };
     // Two labs side by side, as faultlab itself runs a suite.
@@ -145,7 +145,7 @@ fn until_the_reboot(text: &str) -> String {
 }
 
 #[test]
-#[ignore = "measures for minutes on a machine of its own: ci/suite runs it"]
+#[ignore = "measures for minutes: ci/suite runs it"]
 fn with_learning_that_works_the_outage_does_not_happen() {
     let Some(_alone) = alone() else { return };
     let files = Files::shipped();

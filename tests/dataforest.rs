@@ -71,7 +71,7 @@ fn junit_has_a_case_for_each_expectation(run: &Run) {
 }
 
 #[test]
-#[ignore = "measures for minutes on a machine of its own: ci/suite runs it"]
+#[ignore = "measures for minutes: ci/suite runs it"]
 fn the_suite_passes_and_tells_so_in_every_report() {
     let Some(_alone) = alone() else { return };
     let files = Files::shipped();
@@ -116,7 +116,7 @@ fn one_seed_plans_the_same_lab_and_another_seed_other_choices() {
 
 /// With the suite's own split brain above, under another seed, this makes two real runs that chose what was planned.
 #[test]
-#[ignore = "measures for minutes on a machine of its own: ci/suite runs it"]
+#[ignore = "measures for minutes: ci/suite runs it"]
 fn in_a_split_brain_each_neighbour_keeps_the_switch_that_the_seed_chose() {
     let Some(_alone) = alone() else { return };
     let files = Files::shipped();
