@@ -29,7 +29,7 @@ fn list(kinds: &Kinds) -> String {
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["NOS", "WHAT IT IS", "CONTAINERLAB", "BOOT", "FAULTS", "TRIED"]);
+    table.set_header(["NOS", "WHAT IT IS", "CONTAINERLAB", "BOOT", "FAULTS", "NOT TRIED"]);
     for kind in kinds.iter() {
         let all = faults(kind);
         let mapped = all
@@ -45,7 +45,7 @@ fn list(kinds: &Kinds) -> String {
             serves,
             duration::human(kind.boot_time),
             format!("{} of {}", mapped.count(), all.len()),
-            if kind.tried { "yes" } else { "not all of it" }.to_owned(),
+            kind.untried.first().map_or("-", String::as_str).to_owned(),
         ]);
     }
     table.lines().map(|line| line.trim().to_owned() + "\n").collect()
@@ -194,7 +194,7 @@ fn step(step: &Step) -> String {
         Step::Cli(command) => format!("cli: {command}"),
         Step::Netconf(change) => {
             let text = serde_json::to_string(change).unwrap_or_default();
-            format!("netconf: {}", text.trim_matches(['{', '}']).replace('"', ""))
+            format!("netconf: {}", text.trim_matches(['{', '}']).replace('"', "").replacen(':', " ", 1))
         }
         Step::Monitor(command) => format!("QEMU monitor: {command}"),
         Step::Carrier { up: true } => "carrier back on the cable".to_owned(),
