@@ -68,6 +68,8 @@ pub enum Verb {
     Render(RenderArgs),
     /// Shows the fault catalogue.
     Faults(FaultsArgs),
+    /// Shows which network operating systems are known, and what each fault becomes on them.
+    Kinds(KindsArgs),
     /// Judges a recorded run again.
     Analyze(AnalyzeArgs),
     /// Tells what this machine can do.
@@ -261,6 +263,31 @@ pub enum FaultsVerb {
     Show {
         /// Its id.
         fault: String,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `kinds`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct KindsArgs {
+    /// What to show; all kinds when left out.
+    #[command(subcommand)]
+    pub what: Option<KindsVerb>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to show of the known kinds.
+#[derive(Debug, Subcommand)]
+pub enum KindsVerb {
+    /// Shows one kind.
+    Show {
+        /// Its id, or a containerlab kind or alias that it serves.
+        name: String,
         /// Prints JSON.
         #[arg(long)]
         json: bool,

@@ -46,6 +46,7 @@ fn obey(cli: &Cli) -> Outcome {
         Verb::Validate(args) => verbs::validate::validate(args),
         Verb::Render(args) => verbs::validate::render(args),
         Verb::Faults(args) => verbs::faults::faults(args),
+        Verb::Kinds(args) => verbs::kinds::kinds(args),
         Verb::Analyze(args) => verbs::analyze::analyze(args, cli.color),
         Verb::Doctor(args) => verbs::doctor::doctor(args),
         Verb::Schema(args) => verbs::schema::schema(args),

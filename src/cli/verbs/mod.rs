@@ -6,6 +6,7 @@ pub mod exec;
 pub mod faults;
 pub mod graph;
 pub mod inspect;
+pub mod kinds;
 pub mod run;
 pub mod schema;
 pub mod up;
