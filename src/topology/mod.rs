@@ -15,6 +15,7 @@ pub mod model;
 pub mod schema;
 pub mod selector;
 mod shape;
+mod template;
 #[cfg(test)]
 mod tests;
 
