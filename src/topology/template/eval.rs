@@ -21,6 +21,8 @@ pub(in crate::topology) struct Piece {
     pub(in crate::topology) at: usize,
     /// Where it comes from.
     pub(in crate::topology) from: Spot,
+    /// The place in the first file that called for it, in bytes.
+    pub(in crate::topology) outer: usize,
     /// Whether it stands there as it is.
     pub(in crate::topology) verbatim: bool,
 }
@@ -41,6 +43,8 @@ pub(super) struct Run<'a> {
     pieces: Vec<Piece>,
     pub(super) budget: Budget,
     calls: usize,
+    /// Place of the outermost call.
+    outer: usize,
     depth: usize,
 }
 
@@ -54,6 +58,7 @@ impl<'a> Run<'a> {
             pieces: Vec::new(),
             budget: Budget::default(),
             calls: 0,
+            outer: 0,
             depth: 0,
         }
     }
@@ -115,7 +120,13 @@ impl<'a> Run<'a> {
         }
         if !text.is_empty() {
             let at = self.out.len();
-            self.pieces.push(Piece { at, from, verbatim });
+            let outer = if from.file == 0 { from.offset } else { self.outer };
+            self.pieces.push(Piece {
+                at,
+                from,
+                outer,
+                verbatim,
+            });
             self.out.push_str(text);
         }
         Ok(Flow::On)
@@ -220,6 +231,9 @@ impl<'a> Run<'a> {
             let hint = format!("known templates: {}; files in clab_templates/ are templates, too", known.join(", "));
             return Err(Mistake::new(at, format!("there is no template `{name}`")).hint(hint));
         };
+        if self.calls == 0 {
+            self.outer = at.offset;
+        }
         self.calls += 1;
         if self.calls > DEEPEST_CALL {
             let message = format!("templates call each other more than {DEEPEST_CALL} deep; does `{name}` ever end?");
