@@ -71,7 +71,10 @@ impl<'a> Expander<'a> {
         if self.out.len() + text.len() > LONGEST {
             return Err(BadExpansion {
                 offset: from,
-                message: format!("with variables filled in the text is longer than {} MiB", LONGEST >> 20),
+                message: format!(
+                    "with variables filled in the text is longer than {} MiB",
+                    LONGEST >> 20
+                ),
             });
         }
         let at = self.out.len();
@@ -80,7 +83,10 @@ impl<'a> Expander<'a> {
             .last()
             .is_some_and(|last| verbatim && last.verbatim && last.from.offset + (at - last.at) == from);
         if !goes_on && !text.is_empty() {
-            let from = Spot { file: 0, offset: from };
+            let from = Spot {
+                file: 0,
+                offset: from,
+            };
             self.pieces.push(Piece {
                 at,
                 from,
@@ -102,7 +108,9 @@ impl<'a> Expander<'a> {
             match token.kind {
                 Kind::Close => break,
                 Kind::End => return Err(self.tokens.unclosed(opened)),
-                Kind::Variable => word = Some(Word::Variable(token.text.strip_prefix('$').unwrap_or(token.text))),
+                Kind::Variable => {
+                    word = Some(Word::Variable(token.text.strip_prefix('$').unwrap_or(token.text)))
+                }
                 Kind::Text => {
                     let mut text = token.text.to_owned();
                     while !matches!(self.tokens.peek()?.kind, Kind::Close | Kind::End) {
@@ -279,7 +287,11 @@ impl<'a> Tokens<'a> {
             return State::Plain;
         }
         self.emit(Kind::Variable);
-        if self.depth > 0 { State::Braces } else { State::Plain }
+        if self.depth > 0 {
+            State::Braces
+        } else {
+            State::Plain
+        }
     }
 
     fn inside(&mut self) -> Result<State, BadExpansion> {
@@ -346,7 +358,10 @@ mod tests {
             ("$UNSET ${UNSET}", "$UNSET $UNSET"),
             ("${EMPTY}", "$EMPTY"),
             ("${UNSET-d} ${UNSET:-d} ${UNSET=d} ${UNSET:=d}", "d d d d"),
-            ("${EMPTY-d} ${EMPTY:-d} ${EMPTY=d} ${EMPTY:=d}", "$EMPTY d $EMPTY d"),
+            (
+                "${EMPTY-d} ${EMPTY:-d} ${EMPTY=d} ${EMPTY:=d}",
+                "$EMPTY d $EMPTY d",
+            ),
             ("${SET:-d}", "value"),
             ("${SET+o} ${SET:+o} ${EMPTY:+o}", "o o o"),
             ("[${UNSET+o}]", "[]"),
@@ -383,10 +398,18 @@ mod tests {
 
     #[test]
     fn an_open_brace_is_refused_with_its_place() {
-        for (text, offset) in [("name: x\n  ä ${HOME\n}", 13), ("${A:-$_}", 0), ("${A:}", 0), ("${", 0)] {
+        for (text, offset) in [
+            ("name: x\n  ä ${HOME\n}", 13),
+            ("${A:-$_}", 0),
+            ("${A:}", 0),
+            ("${", 0),
+        ] {
             let problem = expand(text, &BTreeMap::new()).unwrap_err();
             assert_eq!(problem.offset, offset, "{text}");
         }
-        assert_eq!(position_of("name: x\n  ä ${HOME", 13), Position { line: 2, column: 5 });
+        assert_eq!(
+            position_of("name: x\n  ä ${HOME", 13),
+            Position { line: 2, column: 5 }
+        );
     }
 }

@@ -17,7 +17,9 @@ pub enum TopologyError {
         source: std::io::Error,
     },
     /// A URL or a repository was given.
-    #[error("read topology {what}: faultlab reads topologies from this machine only; download or clone it, then name its file")]
+    #[error(
+        "read topology {what}: faultlab reads topologies from this machine only; download or clone it, then name its file"
+    )]
     Remote {
         /// What was given.
         what: String,

@@ -55,7 +55,11 @@ impl Prepared {
                 let mut problems = Diagnostics::new(&main.path, &main.text);
                 let hint = "write `$$` for a dollar sign".to_owned();
                 let (offset, _) = back(&prepared.template, bad.offset);
-                problems.push(position_of(&main.text, offset.min(main.text.len())), bad.message, Some(hint));
+                problems.push(
+                    position_of(&main.text, offset.min(main.text.len())),
+                    bad.message,
+                    Some(hint),
+                );
                 Err(problems)
             }
         }
@@ -95,17 +99,32 @@ impl Prepared {
         let originals: Vec<&str> = main.text.lines().collect();
         for problem in sorted.iter().take(MOST_PROBLEMS) {
             let Position { line, column } = problem.position;
-            let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+            let start = self
+                .lines
+                .get(line.saturating_sub(1))
+                .copied()
+                .unwrap_or(self.text.len());
             let became = self.text[start..].lines().next().unwrap_or_default();
-            let offset = became.char_indices().nth(column.saturating_sub(1)).map_or(became.len(), |(at, _)| at);
+            let offset = became
+                .char_indices()
+                .nth(column.saturating_sub(1))
+                .map_or(became.len(), |(at, _)| at);
             let (position, elsewhere) = self.origin(start + offset);
             // What the reader noticed behind the last line stays behind it.
-            let position = if start + offset >= self.text.len() && self.text == main.text { problem.position } else { position };
+            let position = if start + offset >= self.text.len() && self.text == main.text {
+                problem.position
+            } else {
+                position
+            };
             let original = originals.get(position.line - 1).copied().unwrap_or_default();
             let mut notes: Vec<String> = problem.hint.iter().cloned().collect();
             notes.extend(elsewhere.map(|place| format!("the text stands in {place}")));
             if original != became {
-                let how = if self.rendered == main.text { "with the environment filled in" } else { "after the template" };
+                let how = if self.rendered == main.text {
+                    "with the environment filled in"
+                } else {
+                    "after the template"
+                };
                 notes.push(format!("{how}, line {line} is: {}", shortened(became.trim())));
             }
             if seen.insert((position, problem.message.clone())) {
@@ -115,14 +134,21 @@ impl Prepared {
         }
         if let Some(last) = sorted.get(MOST_PROBLEMS) {
             let message = format!("and {} more problems", sorted.len() - MOST_PROBLEMS);
-            problems.push(self.origin(self.lines.get(last.position.line - 1).copied().unwrap_or(0)).0, message, None);
+            problems.push(
+                self.origin(self.lines.get(last.position.line - 1).copied().unwrap_or(0))
+                    .0,
+                message,
+                None,
+            );
         }
         problems
     }
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+    std::iter::once(0)
+        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+        .collect()
 }
 
 fn shortened(line: &str) -> String {
@@ -138,10 +164,17 @@ fn back(pieces: &[Piece], offset: usize) -> (usize, Option<&Piece>) {
     let Some(piece) = index.checked_sub(1).and_then(|index| pieces.get(index)) else {
         return (0, None);
     };
-    let within = if piece.verbatim && piece.from.file == 0 { offset - piece.at } else { 0 };
+    let within = if piece.verbatim && piece.from.file == 0 {
+        offset - piece.at
+    } else {
+        0
+    };
     (piece.outer + within, Some(piece))
 }
 
 fn floor(text: &str, offset: usize) -> usize {
-    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=offset.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }

@@ -41,14 +41,22 @@ impl Sources {
             sources.data = read_variables(&options.variables)?;
             return Ok(sources);
         }
-        let path = if path.is_dir() { only_topology(path)? } else { path.to_owned() };
+        let path = if path.is_dir() {
+            only_topology(path)?
+        } else {
+            path.to_owned()
+        };
         let mut sources = Self::only(&path, &text_of(&path)?);
         for template in beside(&path, "clab_templates", |name| name.ends_with(".gotmpl")) {
             let text = text_of(&template)?;
             sources.files.push(source(&template, text));
         }
         sources.data = if options.variables.is_empty() {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let stem = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let prefix = format!("{stem}_vars.");
             let found = beside(&path, "", |name| {
                 name.starts_with(&prefix) && [".yaml", ".yml", ".json"].iter().any(|ext| name.ends_with(ext))
@@ -64,7 +72,11 @@ impl Sources {
     pub(super) fn problem(&self, mistake: Mistake) -> Diagnostics {
         let source = &self.files[mistake.at.file];
         let mut problems = Diagnostics::new(&source.path, &source.text);
-        problems.push(position_of(&source.text, mistake.at.offset), mistake.message, mistake.hint);
+        problems.push(
+            position_of(&source.text, mistake.at.offset),
+            mistake.message,
+            mistake.hint,
+        );
         problems
     }
 }
@@ -72,7 +84,11 @@ impl Sources {
 fn source(path: &Path, text: String) -> Source {
     Source {
         path: path.to_owned(),
-        name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        name: path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         text,
     }
 }
@@ -80,14 +96,25 @@ fn source(path: &Path, text: String) -> Source {
 /// URLs and repositories, which containerlab would fetch.
 fn refuse_remote(path: &Path) -> Result<(), TopologyError> {
     const PREFIXES: [&str; 8] = [
-        "http://", "https://", "s3://", "git@", "ssh://", "github.com/", "gitlab.com/", "www.",
+        "http://",
+        "https://",
+        "s3://",
+        "git@",
+        "ssh://",
+        "github.com/",
+        "gitlab.com/",
+        "www.",
     ];
     let what = path.to_string_lossy().into_owned();
     let repository = || {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let known = ["yaml", "yml", "gotmpl"].iter().any(|ext| path.extension().is_some_and(|e| e == *ext));
+        let known = ["yaml", "yml", "gotmpl"]
+            .iter()
+            .any(|ext| path.extension().is_some_and(|e| e == *ext));
         let parts: Vec<_> = what.split('/').collect();
-        let named = parts.iter().all(|part| !part.is_empty() && part.chars().all(allowed));
+        let named = parts
+            .iter()
+            .all(|part| !part.is_empty() && part.chars().all(allowed));
         parts.len() == 2 && named && !known && parts[0].starts_with(|c: char| c.is_ascii_alphanumeric())
     };
     let remote = PREFIXES.iter().any(|prefix| what.starts_with(prefix)) || repository();
@@ -119,7 +146,11 @@ fn only_topology(folder: &Path) -> Result<PathBuf, TopologyError> {
 /// Files in the folder of `path`, or in one below it, in alphabetical order.
 fn beside(path: &Path, below: &str, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let folder = path.parent().unwrap_or(Path::new("")).join(below);
-    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+    let listed = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &folder
+    };
     let mut found: Vec<PathBuf> = std::fs::read_dir(listed)
         .into_iter()
         .flatten()

@@ -67,10 +67,7 @@ fn single_mistakes_are_told_with_their_place() {
             "name: x\ntopology: {nodes: {a: {}}}",
             "2:20: node `a` has no kind",
         ),
-        (
-            "name: {{ .x }}",
-            "1:7: `<no value>` is not a lab name",
-        ),
+        ("name: {{ .x }}", "1:10: `<no value>` is not a lab name"),
         ("# {{", "1:3: `{{` without its `}}`"),
         ("name: ${x", "1:7: `${` without its `}` on the same line"),
         ("name: [", "invalid YAML"),
@@ -220,7 +217,10 @@ fn a_templated_fabric_is_read_with_its_variables_and_templates() {
     insta::assert_snapshot!("templated_fabric", prepared.text);
     let topology = load(&file, &options()).unwrap();
     assert_eq!((topology.nodes.len(), topology.links.len()), (7, 8));
-    assert_eq!(topology.nodes["leaf3"].line, 15, "nodes know the line of the template");
+    assert_eq!(
+        topology.nodes["leaf3"].line, 15,
+        "nodes know the line of the template"
+    );
 }
 
 #[test]
@@ -239,27 +239,51 @@ fn variables_given_by_name_take_the_place_of_those_beside_the_file() {
     let one = write("one.yaml", "lab: one\nnode: {name: b, kind: linux}\n");
     let two = write("two.json", "{\"node\": {\"name\": \"c\"}}");
     let read = |variables: Vec<PathBuf>| {
-        let topology = load(&file, &LoadOptions { variables, ..options() }).unwrap();
+        let topology = load(
+            &file,
+            &LoadOptions {
+                variables,
+                ..options()
+            },
+        )
+        .unwrap();
         format!("{} {}", topology.name, topology.nodes.keys().next().unwrap())
     };
     assert_eq!(read(vec![]), "auto a");
     assert_eq!(read(vec![one, two]), "one c");
     let list = write("list.yaml", "- a\n");
-    let options = LoadOptions { variables: vec![list], ..options() };
+    let options = LoadOptions {
+        variables: vec![list],
+        ..options()
+    };
     let error = load(&file, &options).unwrap_err();
-    assert!(error.diagnostics().unwrap().to_string().contains("list.yaml:1:1: a variables file must be a mapping, found a list"));
+    assert!(
+        error
+            .diagnostics()
+            .unwrap()
+            .to_string()
+            .contains("list.yaml:1:1: a variables file must be a mapping, found a list")
+    );
 }
 
 #[test]
 fn problems_behind_a_template_point_into_the_file() {
     let text = "name: x{{/* two\nlines */}}\ntopology:\n  defaults: {kind: linux}\n  nodes:\n{{- range seq 2 }}\n    n{{ . }}: {imagee: {{ mul . 2 }}}\n{{- end }}\n    z: {kind: ${KIND:=linx}}\n    y: {kynd: a}\n";
     let mistake = "name: x\ntopology:\n  nodes:\n    {{ range .x }}\n    a: {kind: {{ .kind | toUpper }}}\n    {{ end }}\n";
-    insta::assert_snapshot!("templated_problems", format!("{}\n\n{}", problems(text), problems(mistake)));
+    insta::assert_snapshot!(
+        "templated_problems",
+        format!("{}\n\n{}", problems(text), problems(mistake))
+    );
 }
 
 #[test]
 fn topologies_from_elsewhere_are_refused() {
-    for what in ["https://x.org/a.clab.yml", "srl-labs/srlinux-getting-started", "github.com/a/b", "s3://b/k.clab.yml"] {
+    for what in [
+        "https://x.org/a.clab.yml",
+        "srl-labs/srlinux-getting-started",
+        "github.com/a/b",
+        "s3://b/k.clab.yml",
+    ] {
         let error = load(Path::new(what), &options()).unwrap_err().to_string();
         assert!(error.contains("download or clone it"), "{error}");
     }
@@ -270,15 +294,29 @@ fn a_file_too_large_for_a_topology_and_a_long_line_do_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("big.clab.yml");
     std::fs::write(&file, vec![b'#'; 17 << 20]).unwrap();
-    assert!(load(&file, &options()).unwrap_err().to_string().contains("larger than 16 MiB"));
+    assert!(
+        load(&file, &options())
+            .unwrap_err()
+            .to_string()
+            .contains("larger than 16 MiB")
+    );
     let long = format!("name: {}\n", "x".repeat(10 << 20));
     assert!(read(&long).is_err());
     assert!(read(&format!("# {}\n", "$".repeat(10 << 20))).is_err());
     assert!(problems(&"$PATH ".repeat(100)).contains("problem"));
     let bomb = BTreeMap::from([("BIG".to_owned(), "x".repeat(100_000))]);
-    let options = LoadOptions { environment: bomb, ..options() };
+    let options = LoadOptions {
+        environment: bomb,
+        ..options()
+    };
     let error = parse(Path::new("x"), &"$BIG ".repeat(1000), &options).unwrap_err();
-    assert!(error.diagnostics().unwrap().to_string().contains("longer than 16 MiB"));
+    assert!(
+        error
+            .diagnostics()
+            .unwrap()
+            .to_string()
+            .contains("longer than 16 MiB")
+    );
 }
 
 #[test]

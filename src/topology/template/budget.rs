@@ -25,10 +25,9 @@ impl Default for Budget {
 
 impl Budget {
     pub(super) fn steps(&mut self, count: usize) -> Result<(), String> {
-        self.steps = self
-            .steps
-            .checked_sub(count)
-            .ok_or_else(|| format!("the template takes more than {STEPS} steps; does a range or `seq` go too far?"))?;
+        self.steps = self.steps.checked_sub(count).ok_or_else(|| {
+            format!("the template takes more than {STEPS} steps; does a range or `seq` go too far?")
+        })?;
         Ok(())
     }
 

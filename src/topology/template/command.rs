@@ -38,7 +38,9 @@ impl Run<'_> {
         match &first.word {
             Word::Function(name) => {
                 let function = functions::find(name);
-                let function = function.ok_or_else(|| Mistake::new(first.at, format!("there is no template function `{name}`")))?;
+                let function = function.ok_or_else(|| {
+                    Mistake::new(first.at, format!("there is no template function `{name}`"))
+                })?;
                 self.call_function(first.at, function, arguments, dot, passed)
             }
             Word::Chain(base, path) => {
@@ -50,7 +52,10 @@ impl Run<'_> {
                 alone(first, arguments, passed.as_ref())?;
                 walk(first.at, value, path)
             }
-            Word::Nil => Err(Mistake::new(first.at, "nil is no value of its own (it can only be an argument)")),
+            Word::Nil => Err(Mistake::new(
+                first.at,
+                "nil is no value of its own (it can only be an argument)",
+            )),
             _ => {
                 alone(first, arguments, passed.as_ref())?;
                 self.operand(first, dot)
@@ -93,7 +98,15 @@ impl Run<'_> {
                 (least, usize::MAX) => format!("at least {least}"),
                 (least, most) => format!("{least} to {most}"),
             };
-            let message = format!("`{}` takes {wanted} argument{}, found {count}", function.name, if wanted == "1" || wanted == "at least 1" { "" } else { "s" });
+            let message = format!(
+                "`{}` takes {wanted} argument{}, found {count}",
+                function.name,
+                if wanted == "1" || wanted == "at least 1" {
+                    ""
+                } else {
+                    "s"
+                }
+            );
             return Err(Mistake::new(at, message));
         }
         self.spend(at, 1)?;
@@ -118,14 +131,19 @@ impl Run<'_> {
         if decides.is_some() {
             return Ok(values.pop().unwrap_or(Value::Missing));
         }
-        (function.run)(&mut self.budget, &values).map_err(|message| Mistake::new(at, format!("`{}`: {message}", function.name)))
+        (function.run)(&mut self.budget, &values)
+            .map_err(|message| Mistake::new(at, format!("`{}`: {message}", function.name)))
     }
 }
 
 fn in_namespace(at: Spot, space: &str, name: &str) -> Result<&'static Function, Mistake> {
     functions::find(&format!("{space}.{name}")).ok_or_else(|| {
         let names = functions::names();
-        let known: Vec<_> = names.iter().filter(|known| known.starts_with(&format!("{space}."))).copied().collect();
+        let known: Vec<_> = names
+            .iter()
+            .filter(|known| known.starts_with(&format!("{space}.")))
+            .copied()
+            .collect();
         Mistake::new(at, format!("there is no template function `{space}.{name}`"))
             .hint(format!("known functions: {}", known.join(", ")))
     })
@@ -137,7 +155,10 @@ fn alone(first: &Operand, arguments: &[Operand], passed: Option<&Value>) -> Resu
         return Ok(());
     }
     let at = arguments.first().map_or(first.at, |argument| argument.at);
-    Err(Mistake::new(at, "only a function takes arguments, and what stands first is a value"))
+    Err(Mistake::new(
+        at,
+        "only a function takes arguments, and what stands first is a value",
+    ))
 }
 
 /// Follows field names into maps. A key that is not there has no value, and neither have its fields.
@@ -146,7 +167,10 @@ fn walk(at: Spot, value: Value, path: &[String]) -> Result<Value, Mistake> {
     for name in path {
         value = match &value {
             Value::Missing => return Ok(Value::Missing),
-            Value::Map(map) => map.get(&Key::Text(name.as_str().into())).cloned().unwrap_or(Value::Missing),
+            Value::Map(map) => map
+                .get(&Key::Text(name.as_str().into()))
+                .cloned()
+                .unwrap_or(Value::Missing),
             Value::Null => {
                 let message = format!("`.{name}` of a value that is null");
                 return Err(Mistake::new(at, message).hint("test it first with {{ if }} or {{ with }}"));

@@ -54,7 +54,9 @@ pub(super) fn index(args: &[Value]) -> Result<Value, String> {
                 None => return Err(out_of_range(key, text.len())),
             },
             Value::Map(map) => {
-                let wanted = key.as_key().ok_or_else(|| format!("{} is no key of a map", key.kind()))?;
+                let wanted = key
+                    .as_key()
+                    .ok_or_else(|| format!("{} is no key of a map", key.kind()))?;
                 map.get(&wanted).cloned().unwrap_or(Value::Null)
             }
             other => return Err(format!("expected a list or a map, found {}", other.kind())),
@@ -66,13 +68,19 @@ pub(super) fn index(args: &[Value]) -> Result<Value, String> {
 fn position(key: &Value, length: usize) -> Result<Option<usize>, String> {
     match key {
         Value::Int(number) => Ok(usize::try_from(*number).ok().filter(|at| *at < length)),
-        other => Err(format!("expected a whole number as index, found {}", other.kind())),
+        other => Err(format!(
+            "expected a whole number as index, found {}",
+            other.kind()
+        )),
     }
 }
 
 fn out_of_range(key: &Value, length: usize) -> String {
     match key {
-        Value::Int(number) => format!("index {number} is out of range (0 to {})", i128::try_from(length).unwrap_or(0) - 1),
+        Value::Int(number) => format!(
+            "index {number} is out of range (0 to {})",
+            i128::try_from(length).unwrap_or(0) - 1
+        ),
         _ => "index out of range".to_owned(),
     }
 }

@@ -64,19 +64,28 @@ impl<'a> Run<'a> {
     }
 
     /// Runs the template and returns what it printed.
-    pub(super) fn run(mut self, template: &'a Template, data: &Value) -> Result<(String, Vec<Piece>), Mistake> {
+    pub(super) fn run(
+        mut self,
+        template: &'a Template,
+        data: &Value,
+    ) -> Result<(String, Vec<Piece>), Mistake> {
         self.body(&template.body, data)?;
         Ok((self.out, self.pieces))
     }
 
     pub(super) fn spend(&mut self, at: Spot, steps: usize) -> Result<(), Mistake> {
-        self.budget.steps(steps).map_err(|message| Mistake::new(at, message))
+        self.budget
+            .steps(steps)
+            .map_err(|message| Mistake::new(at, message))
     }
 
     pub(super) fn deeper(&mut self, at: Spot) -> Result<(), Mistake> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Mistake::new(at, format!("blocks and templates are nested deeper than {DEEPEST}")));
+            return Err(Mistake::new(
+                at,
+                format!("blocks and templates are nested deeper than {DEEPEST}"),
+            ));
         }
         Ok(())
     }
@@ -140,7 +149,8 @@ impl<'a> Run<'a> {
         let text = match &value {
             Value::Missing | Value::Null => "<no value>".to_owned(),
             Value::Namespace(name) => {
-                let message = format!("`{name}` is a group of functions (expected one of them, as in strings.Split)");
+                let message =
+                    format!("`{name}` is a group of functions (expected one of them, as in strings.Split)");
                 return Err(Mistake::new(pipeline.at, message));
             }
             value => {
@@ -177,7 +187,8 @@ impl<'a> Run<'a> {
         let value = self.pipeline(&branch.pipeline, dot)?;
         let inner = self.variables.len();
         let mut any = false;
-        let turns = turns(&value, branch.pipeline.variables.len()).map_err(|message| Mistake::new(at, message))?;
+        let turns =
+            turns(&value, branch.pipeline.variables.len()).map_err(|message| Mistake::new(at, message))?;
         for (key, item) in turns {
             any = true;
             self.spend(at, 1)?;
@@ -225,10 +236,19 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn call(&mut self, at: Spot, name: &str, data: Option<&'a Pipeline>, dot: &Value) -> Result<Flow, Mistake> {
+    fn call(
+        &mut self,
+        at: Spot,
+        name: &str,
+        data: Option<&'a Pipeline>,
+        dot: &Value,
+    ) -> Result<Flow, Mistake> {
         let Some(template) = self.templates.by_name.get(name) else {
             let known: Vec<_> = self.templates.by_name.keys().map(String::as_str).collect();
-            let hint = format!("known templates: {}; files in clab_templates/ are templates, too", known.join(", "));
+            let hint = format!(
+                "known templates: {}; files in clab_templates/ are templates, too",
+                known.join(", ")
+            );
             return Err(Mistake::new(at, format!("there is no template `{name}`")).hint(hint));
         };
         if self.calls == 0 {
@@ -236,7 +256,8 @@ impl<'a> Run<'a> {
         }
         self.calls += 1;
         if self.calls > DEEPEST_CALL {
-            let message = format!("templates call each other more than {DEEPEST_CALL} deep; does `{name}` ever end?");
+            let message =
+                format!("templates call each other more than {DEEPEST_CALL} deep; does `{name}` ever end?");
             return Err(Mistake::new(at, message));
         }
         self.deeper(at)?;
@@ -271,11 +292,19 @@ fn turns(value: &Value, variables: usize) -> Result<Turns, String> {
             })))
         }
         Value::Map(map) => {
-            let pairs: Vec<_> = map.iter().map(|(key, value)| (key.value(), value.clone())).collect();
+            let pairs: Vec<_> = map
+                .iter()
+                .map(|(key, value)| (key.value(), value.clone()))
+                .collect();
             Ok(Box::new(pairs.into_iter()))
         }
         Value::Int(_) if variables > 1 => Err("a range over a number has only one variable".to_owned()),
-        Value::Int(count) => Ok(Box::new((0..*count).map(|number| (Value::Missing, Value::Int(number))))),
-        other => Err(format!("range goes over a list, a map or a whole number, found {}", other.kind())),
+        Value::Int(count) => Ok(Box::new(
+            (0..*count).map(|number| (Value::Missing, Value::Int(number))),
+        )),
+        other => Err(format!(
+            "range goes over a list, a map or a whole number, found {}",
+            other.kind()
+        )),
     }
 }

@@ -46,14 +46,24 @@ static FUNCTIONS: &[Function] = &[
         };
         json(budget, &args[0], Some(&layout))
     }),
-    function("add", 2, 2, |_, args| arithmetic(args, |a, b| a + b, i64::wrapping_add)),
+    function("add", 2, 2, |_, args| {
+        arithmetic(args, |a, b| a + b, i64::wrapping_add)
+    }),
     function("and", 1, ANY, |_, args| Ok(args[0].clone())),
-    function("call", 1, ANY, |_, args| Err(format!("expected a function, found {}", args[0].kind()))),
-    function("conv.Join", 2, 2, |budget, args| join(budget, &args[0], text(&args[1])?)),
+    function("call", 1, ANY, |_, args| {
+        Err(format!("expected a function, found {}", args[0].kind()))
+    }),
+    function("conv.Join", 2, 2, |budget, args| {
+        join(budget, &args[0], text(&args[1])?)
+    }),
     function("conv.ToInt", 1, 1, |_, args| to_int(&args[0]).map(Value::Int)),
     function("div", 2, 2, |_, args| {
         let (a, b) = (to_float(&args[0])?, to_float(&args[1])?);
-        if b == 0.0 { Err("division by 0".to_owned()) } else { Ok(Value::Float(a / b)) }
+        if b == 0.0 {
+            Err("division by 0".to_owned())
+        } else {
+            Ok(Value::Float(a / b))
+        }
     }),
     function("eq", 2, ANY, |_, args| {
         for other in &args[1..] {
@@ -63,17 +73,29 @@ static FUNCTIONS: &[Function] = &[
         }
         Ok(Value::Bool(false))
     }),
-    function("ge", 2, 2, |_, args| Ok(Value::Bool(!compare::less(&args[0], &args[1])?))),
-    function("gt", 2, 2, |_, args| Ok(Value::Bool(compare::less(&args[1], &args[0])?))),
+    function("ge", 2, 2, |_, args| {
+        Ok(Value::Bool(!compare::less(&args[0], &args[1])?))
+    }),
+    function("gt", 2, 2, |_, args| {
+        Ok(Value::Bool(compare::less(&args[1], &args[0])?))
+    }),
     function("html", 0, ANY, |budget, args| escaped(budget, args, escape::html)),
     function("idiv", 2, 2, |_, args| whole(args, i64::wrapping_div)),
     function("index", 1, ANY, |_, args| compare::index(args)),
     function("js", 0, ANY, |budget, args| escaped(budget, args, escape::js)),
-    function("le", 2, 2, |_, args| Ok(Value::Bool(!compare::less(&args[1], &args[0])?))),
+    function("le", 2, 2, |_, args| {
+        Ok(Value::Bool(!compare::less(&args[1], &args[0])?))
+    }),
     function("len", 1, 1, |_, args| compare::length(&args[0])),
-    function("lt", 2, 2, |_, args| Ok(Value::Bool(compare::less(&args[0], &args[1])?))),
-    function("mul", 2, 2, |_, args| arithmetic(args, |a, b| a * b, i64::wrapping_mul)),
-    function("ne", 2, 2, |_, args| Ok(Value::Bool(!compare::equal(&args[0], &args[1])?))),
+    function("lt", 2, 2, |_, args| {
+        Ok(Value::Bool(compare::less(&args[0], &args[1])?))
+    }),
+    function("mul", 2, 2, |_, args| {
+        arithmetic(args, |a, b| a * b, i64::wrapping_mul)
+    }),
+    function("ne", 2, 2, |_, args| {
+        Ok(Value::Bool(!compare::equal(&args[0], &args[1])?))
+    }),
     function("net.CIDRHost", 2, 2, |budget, args| {
         let prefix = string(budget, &args[1])?;
         super::host::cidr_host(to_int(&args[0])?, &prefix).map(Value::text)
@@ -85,7 +107,9 @@ static FUNCTIONS: &[Function] = &[
         printer.values(args)?;
         Ok(Value::text(printer.out))
     }),
-    function("printf", 1, ANY, |budget, args| printf(budget, text(&args[0])?, &args[1..]).map(Value::text)),
+    function("printf", 1, ANY, |budget, args| {
+        printf(budget, text(&args[0])?, &args[1..]).map(Value::text)
+    }),
     function("println", 0, ANY, |budget, args| {
         let mut printer = Printer::new(budget);
         for (index, value) in args.iter().enumerate() {
@@ -121,14 +145,21 @@ static FUNCTIONS: &[Function] = &[
     function("strings.Split", 2, 2, |budget, args| {
         let (separator, whole) = (text(&args[0])?, string(budget, &args[1])?);
         let parts: Vec<Value> = match separator {
-            "" => whole.chars().map(|c| Value::text(c.encode_utf8(&mut [0; 4]))).collect(),
+            "" => whole
+                .chars()
+                .map(|c| Value::text(c.encode_utf8(&mut [0; 4])))
+                .collect(),
             _ => whole.split(separator).map(Value::text).collect(),
         };
         budget.steps(parts.len())?;
         Ok(Value::list(parts))
     }),
-    function("subtract", 2, 2, |_, args| arithmetic(args, |a, b| a - b, i64::wrapping_sub)),
-    function("urlquery", 0, ANY, |budget, args| escaped(budget, args, escape::urlquery)),
+    function("subtract", 2, 2, |_, args| {
+        arithmetic(args, |a, b| a - b, i64::wrapping_sub)
+    }),
+    function("urlquery", 0, ANY, |budget, args| {
+        escaped(budget, args, escape::urlquery)
+    }),
     function("conv", 0, 0, |_, _| Ok(Value::Namespace("conv"))),
     function("net", 0, 0, |_, _| Ok(Value::Namespace("net"))),
     function("strings", 0, 0, |_, _| Ok(Value::Namespace("strings"))),
@@ -175,7 +206,13 @@ fn json(budget: &mut Budget, value: &Value, layout: Option<&Layout<'_>>) -> Resu
 fn escaped(budget: &mut Budget, args: &[Value], escape: fn(&str) -> String) -> Result<Value, String> {
     let shown: Vec<Value> = args
         .iter()
-        .map(|value| if value.is_nil() { Value::text("<no value>") } else { value.clone() })
+        .map(|value| {
+            if value.is_nil() {
+                Value::text("<no value>")
+            } else {
+                value.clone()
+            }
+        })
         .collect();
     let mut printer = Printer::new(budget);
     printer.values(&shown)?;
@@ -197,7 +234,11 @@ fn join(budget: &mut Budget, value: &Value, separator: &str) -> Result<Value, St
     Ok(Value::text(out))
 }
 
-fn arithmetic(args: &[Value], fractions: fn(f64, f64) -> f64, whole: fn(i64, i64) -> i64) -> Result<Value, String> {
+fn arithmetic(
+    args: &[Value],
+    fractions: fn(f64, f64) -> f64,
+    whole: fn(i64, i64) -> i64,
+) -> Result<Value, String> {
     if args.iter().any(is_fraction) {
         return Ok(Value::Float(fractions(to_float(&args[0])?, to_float(&args[1])?)));
     }

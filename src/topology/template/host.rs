@@ -9,10 +9,18 @@ pub(super) fn cidr_host(host: i64, prefix: &str) -> Result<String, String> {
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let bits: u32 = if address.is_ipv4() { 32 } else { 128 };
     let plain = length == "0" || !length.starts_with(['0', '+']);
-    let length: u32 = length.parse().ok().filter(|length| plain && *length <= bits).ok_or_else(wrong)?;
+    let length: u32 = length
+        .parse()
+        .ok()
+        .filter(|length| plain && *length <= bits)
+        .ok_or_else(wrong)?;
     let last = u128::MAX.checked_shr(128 - (bits - length)).unwrap_or(0);
     let far = u128::from(host.unsigned_abs());
-    let number = if host < 0 { last.checked_sub(far - 1) } else { Some(far).filter(|far| *far <= last) };
+    let number = if host < 0 {
+        last.checked_sub(far - 1)
+    } else {
+        Some(far).filter(|far| *far <= last)
+    };
     let number = number.ok_or_else(|| format!("{prefix} has no host numbered {host}"))?;
     Ok(match address {
         IpAddr::V4(address) => {

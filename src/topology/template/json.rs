@@ -28,8 +28,10 @@ pub(super) fn write(
             group(printer, ('[', ']'), items, layout, level)
         }
         Value::Map(map) => {
-            let items = map.iter().map(|(key, value)| (Some(key), value));
-            group(printer, ('{', '}'), items, layout, level)
+            let mut items: Vec<_> = map.iter().map(|(key, value)| (Some(key), value)).collect();
+            // The encoder sorts what it writes: 10 before 2.
+            items.sort_by_cached_key(|(key, _)| key.map(Key::written));
+            group(printer, ('{', '}'), items.into_iter(), layout, level)
         }
         Value::Namespace(_) => printer.text("{}"),
     }
@@ -49,11 +51,7 @@ fn group<'v>(
         any = true;
         line(printer, layout, level + 1)?;
         if let Some(key) = key {
-            match key {
-                Key::Text(text) => string(printer, text)?,
-                Key::Int(number) => printer.text(&format!("\"{number}\""))?,
-                Key::Bool(yes) => printer.text(&format!("\"{yes}\""))?,
-            }
+            string(printer, &key.written())?;
             printer.text(if layout.is_some() { ": " } else { ":" })?;
         }
         write(printer, value, layout, level + 1)?;

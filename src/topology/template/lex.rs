@@ -267,10 +267,18 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self, from: usize) -> Result<Kind, Mistake> {
         let bytes = self.text.as_bytes();
-        let digit = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"_.".contains(b));
-        let hex = self.text[from..].trim_start_matches(['+', '-']).starts_with(['0'])
+        let digit = |at: usize| {
+            bytes
+                .get(at)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || b"_.".contains(b))
+        };
+        let hex = self.text[from..]
+            .trim_start_matches(['+', '-'])
+            .starts_with(['0'])
             && self.text[from..].trim_start_matches(['+', '-'])[1..].starts_with(['x', 'X']);
-        while digit(self.at) || (b"+-".contains(bytes.get(self.at).unwrap_or(&0)) && exponent(bytes[self.at - 1], hex)) {
+        while digit(self.at)
+            || (b"+-".contains(bytes.get(self.at).unwrap_or(&0)) && exponent(bytes[self.at - 1], hex))
+        {
             self.at += 1;
         }
         if self.rest().chars().next().is_some_and(is_name) {
@@ -281,7 +289,11 @@ impl<'a> Lexer<'a> {
 }
 
 fn exponent(before: u8, hex: bool) -> bool {
-    if hex { matches!(before, b'p' | b'P') } else { matches!(before, b'e' | b'E') }
+    if hex {
+        matches!(before, b'p' | b'P')
+    } else {
+        matches!(before, b'e' | b'E')
+    }
 }
 
 pub(super) fn is_name(c: char) -> bool {

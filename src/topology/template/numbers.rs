@@ -52,7 +52,9 @@ pub(super) fn character(quoted: &str) -> Result<Value, String> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(only), None) => Ok(Value::Int(i64::from(u32::from(only)))),
-        _ => Err(format!("{quoted} is not one character (text stands in double quotes)")),
+        _ => Err(format!(
+            "{quoted} is not one character (text stands in double quotes)"
+        )),
     }
 }
 
@@ -98,8 +100,12 @@ fn unescape(text: &str) -> Result<String, String> {
             continue;
         }
         let from = if radix == 8 { &rest[at + 1..] } else { after };
-        let code = from.get(..digits).filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
-        let code = code.and_then(|text| u32::from_str_radix(text, radix).ok()).ok_or_else(bad)?;
+        let code = from
+            .get(..digits)
+            .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+        let code = code
+            .and_then(|text| u32::from_str_radix(text, radix).ok())
+            .ok_or_else(bad)?;
         if matches!(escape, 'u' | 'U') {
             let character = char::from_u32(code).ok_or_else(bad)?;
             bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -113,7 +119,10 @@ fn unescape(text: &str) -> Result<String, String> {
 }
 
 /// Reads a value as a whole number, as gomplate's functions do: text may be a number, fractions are cut.
-#[expect(clippy::cast_possible_truncation, reason = "fractions are cut, and what is too large is clamped")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "fractions are cut, and what is too large is clamped"
+)]
 pub(super) fn to_int(value: &Value) -> Result<i64, String> {
     match value {
         Value::Int(number) => Ok(*number),

@@ -30,7 +30,12 @@ pub(super) fn parse(file: usize, name: &str, text: &str, into: &mut Templates) -
         match parser.item()? {
             Some(Part::Item(item)) => body.push(item),
             Some(Part::End(at)) => return Err(Mistake::new(at, "`{{ end }}` without a block that it ends")),
-            Some(Part::Else(at)) => return Err(Mistake::new(at, "`{{ else }}` without its `{{ if }}`, `{{ with }}` or `{{ range }}`")),
+            Some(Part::Else(at)) => {
+                return Err(Mistake::new(
+                    at,
+                    "`{{ else }}` without its `{{ if }}`, `{{ with }}` or `{{ range }}`",
+                ));
+            }
             None => break,
         }
     }
@@ -112,7 +117,10 @@ impl<'a> Parser<'a> {
     pub(super) fn deeper(&mut self, at: Spot) -> Result<(), Mistake> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Mistake::new(at, format!("blocks are nested deeper than {DEEPEST}")));
+            return Err(Mistake::new(
+                at,
+                format!("blocks are nested deeper than {DEEPEST}"),
+            ));
         }
         Ok(())
     }
@@ -162,7 +170,10 @@ impl<'a> Parser<'a> {
         self.names = outer;
         self.ranges = ranges;
         match end {
-            Part::Else(at) => Err(Mistake::new(at, format!("`{{{{ else }}}}` directly in a `{keyword}` block"))),
+            Part::Else(at) => Err(Mistake::new(
+                at,
+                format!("`{{{{ else }}}}` directly in a `{keyword}` block"),
+            )),
             _ => Ok(body),
         }
     }
@@ -171,8 +182,13 @@ impl<'a> Parser<'a> {
         self.skip_space();
         let token = self.take();
         match token.kind {
-            Kind::Quoted | Kind::Raw => super::numbers::unquote(token.text).map_err(|message| Mistake::new(token.at, message)),
-            _ => Err(unexpected(&token, &format!("expected a quoted name after `{keyword}`"))),
+            Kind::Quoted | Kind::Raw => {
+                super::numbers::unquote(token.text).map_err(|message| Mistake::new(token.at, message))
+            }
+            _ => Err(unexpected(
+                &token,
+                &format!("expected a quoted name after `{keyword}`"),
+            )),
         }
     }
 
@@ -182,7 +198,10 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         loop {
             if self.starts_with("define") {
-                return Err(Mistake::new(self.peek().at, format!("`define` inside `{keyword}` (expected it outside of all blocks)")));
+                return Err(Mistake::new(
+                    self.peek().at,
+                    format!("`define` inside `{keyword}` (expected it outside of all blocks)"),
+                ));
             }
             match self.item()? {
                 Some(Part::Item(item)) => items.push(item),
@@ -202,7 +221,10 @@ impl<'a> Parser<'a> {
     fn item(&mut self) -> Result<Option<Part>, Mistake> {
         let token = self.take();
         let item = match token.kind {
-            Kind::Text(bytes) => Item::Text { file: self.file, bytes },
+            Kind::Text(bytes) => Item::Text {
+                file: self.file,
+                bytes,
+            },
             Kind::End => return Ok(None),
             _ => {
                 self.skip_space();
@@ -246,7 +268,11 @@ impl<'a> Parser<'a> {
             body,
             otherwise,
         };
-        Ok(if range > 0 { Item::Range(branch) } else { Item::Branch(branch) })
+        Ok(if range > 0 {
+            Item::Range(branch)
+        } else {
+            Item::Branch(branch)
+        })
     }
 
     /// Reads what follows the word `else`: another `if` (or `with`) that shares the block's end, or a body.
@@ -271,9 +297,16 @@ impl<'a> Parser<'a> {
     fn jump(&mut self, word: &Token<'_>) -> Result<Item, Mistake> {
         self.close(&format!("`{}`", word.text))?;
         if self.ranges == 0 {
-            return Err(Mistake::new(word.at, format!("`{{{{ {} }}}}` outside of a `{{{{ range }}}}`", word.text)));
+            return Err(Mistake::new(
+                word.at,
+                format!("`{{{{ {} }}}}` outside of a `{{{{ range }}}}`", word.text),
+            ));
         }
-        Ok(if word.text == "break" { Item::Break } else { Item::Continue })
+        Ok(if word.text == "break" {
+            Item::Break
+        } else {
+            Item::Continue
+        })
     }
 
     fn call(&mut self, at: Spot) -> Result<Item, Mistake> {
@@ -305,7 +338,10 @@ impl<'a> Parser<'a> {
         let names = functions::names();
         Err(match did_you_mean(name, names.iter().copied()) {
             Some(guess) => mistake.hint(format!("did you mean `{guess}`?")),
-            None => mistake.hint(format!("known functions: {}; a variable is written .{name}", names.join(", "))),
+            None => mistake.hint(format!(
+                "known functions: {}; a variable is written .{name}",
+                names.join(", ")
+            )),
         })
     }
 }

@@ -47,7 +47,11 @@ impl Parser<'_> {
             commands.push(command);
         }
         if commands.is_empty() {
-            let what = if place.starts_with(['a', 'p']) { place.to_owned() } else { format!("`{place}`") };
+            let what = if place.starts_with(['a', 'p']) {
+                place.to_owned()
+            } else {
+                format!("`{place}`")
+            };
             return Err(Mistake::new(at, format!("{what} without a value")));
         }
         self.depth -= 1;
@@ -116,7 +120,9 @@ impl Parser<'_> {
                     self.take();
                     break;
                 }
-                _ if words.is_empty() => return Err(unexpected(&token, &format!("expected a value in {place}"))),
+                _ if words.is_empty() => {
+                    return Err(unexpected(&token, &format!("expected a value in {place}")));
+                }
                 _ => return Err(unexpected(&token, "expected a space, `|` or the end")),
             }
         }

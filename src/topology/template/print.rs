@@ -73,7 +73,11 @@ impl<'b> Printer<'b> {
         }
     }
 
-    fn key(&mut self, key: &Key, scalar: &dyn Fn(&mut Self, &Value) -> Result<(), String>) -> Result<(), String> {
+    fn key(
+        &mut self,
+        key: &Key,
+        scalar: &dyn Fn(&mut Self, &Value) -> Result<(), String>,
+    ) -> Result<(), String> {
         scalar(self, &key.value())?;
         self.text(":")
     }
@@ -91,7 +95,7 @@ impl<'b> Printer<'b> {
     }
 }
 
-/// The shortest decimal form that is read back as the same number; an exponent below 1e-4 and from 1e21.
+/// The shortest decimal form that is read back as the same number; an exponent below 1e-4 and from 1e6.
 pub(super) fn float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
@@ -100,7 +104,7 @@ pub(super) fn float(number: f64) -> String {
         return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let size = number.abs();
-    if size != 0.0 && !(1e-4..1e21).contains(&size) {
+    if size != 0.0 && !(1e-4..1e6).contains(&size) {
         return exponent(&format!("{number:e}"));
     }
     format!("{number}")

@@ -98,7 +98,9 @@ impl Formatter<'_, '_> {
         }
         match verb {
             'T' => padded(&mut self.printer, type_name(value), &how, false),
-            _ => self.printer.each(value, &|printer, scalar| one(printer, verb, &how, scalar)),
+            _ => self
+                .printer
+                .each(value, &|printer, scalar| one(printer, verb, &how, scalar)),
         }
     }
 
@@ -131,9 +133,14 @@ impl Formatter<'_, '_> {
                 return None;
             };
             *minus |= *number < 0;
-            return usize::try_from(number.unsigned_abs()).ok().filter(|size| *size <= WIDEST);
+            return usize::try_from(number.unsigned_abs())
+                .ok()
+                .filter(|size| *size <= WIDEST);
         }
-        let length = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
+        let length = self
+            .rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(self.rest.len());
         let size = self.rest[..length].parse().ok().filter(|size| *size <= WIDEST);
         self.rest = &self.rest[length..];
         size
@@ -146,7 +153,7 @@ fn one(printer: &mut Printer<'_>, verb: char, how: &Directive, value: &Value) ->
         (Value::Float(number), _) => fraction(printer, verb, how, *number),
         (Value::Text(text), _) => characters(printer, verb, how, text),
         (Value::Bool(yes), 't' | 'v') => padded(printer, if *yes { "true" } else { "false" }, how, false),
-        (Value::Missing | Value::Null, 'v') => padded(printer, "<nil>", how, false),
+        (Value::Missing | Value::Null, _) => padded(printer, "<nil>", how, false),
         _ => bad(printer, verb, value),
     }
 }
@@ -161,7 +168,10 @@ fn integer(printer: &mut Printer<'_>, verb: char, how: &Directive, number: i64) 
         'x' => ("0x", format!("{size:x}")),
         'X' => ("0X", format!("{size:X}")),
         'c' | 'q' | 'U' => {
-            let character = u32::try_from(number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
+            let character = u32::try_from(number)
+                .ok()
+                .and_then(char::from_u32)
+                .unwrap_or('\u{fffd}');
             let text = match verb {
                 'c' => character.to_string(),
                 'U' => format!("U+{number:04X}"),
@@ -201,7 +211,11 @@ fn fraction(printer: &mut Printer<'_>, verb: char, how: &Directive, number: f64)
         'e' | 'E' => exponent(&format!("{size:.precision$e}")),
         _ => return bad(printer, verb, &Value::Float(number)),
     };
-    let text = if verb.is_uppercase() { text.to_uppercase() } else { text };
+    let text = if verb.is_uppercase() {
+        text.to_uppercase()
+    } else {
+        text
+    };
     signed(printer, how, number.is_sign_negative(), &text, how.zero)
 }
 
@@ -256,7 +270,13 @@ pub(super) fn quote(text: &str) -> String {
     out
 }
 
-fn signed(printer: &mut Printer<'_>, how: &Directive, negative: bool, digits: &str, zeros: bool) -> Result<(), String> {
+fn signed(
+    printer: &mut Printer<'_>,
+    how: &Directive,
+    negative: bool,
+    digits: &str,
+    zeros: bool,
+) -> Result<(), String> {
     let sign = match (negative, how.plus, how.space) {
         (true, ..) => "-",
         (_, true, _) => "+",

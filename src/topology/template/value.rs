@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::base::document::{self, Document};
 use crate::base::Diagnostics;
+use crate::base::document::{self, Document};
 
 /// A value. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +99,14 @@ impl Value {
 }
 
 impl Key {
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::Bool(yes) => yes.to_string(),
+            Self::Int(number) => number.to_string(),
+            Self::Text(text) => text.to_string(),
+        }
+    }
+
     pub(super) fn value(&self) -> Value {
         match self {
             Self::Bool(yes) => Value::Bool(*yes),
@@ -128,9 +136,11 @@ fn plain(node: &document::Node) -> Value {
         document::Value::Sequence(items) => Value::list(items.iter().map(plain).collect()),
         document::Value::Mapping(pairs) => {
             let keyed = pairs.iter().filter_map(|(key, value)| {
-                let name = plain(key);
-                let text = || key.as_text().map(|text| Key::Text(text.into()));
-                Some((name.as_key().or_else(text)?, plain(value)))
+                let name = match plain(key) {
+                    Value::Int(number) => Key::Int(number),
+                    _ => Key::Text(key.as_text()?.into()),
+                };
+                Some((name, plain(value)))
             });
             Value::Map(Rc::new(keyed.collect()))
         }
