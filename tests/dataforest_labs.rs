@@ -14,9 +14,8 @@ const LABS: [&str; 2] = ["2025-10-mclag", "2026-02-two-pop"];
 fn lab(name: &str) -> Topology {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies/dataforest");
     let options = LoadOptions {
-        environment: BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     load(&folder.join(name), &options).unwrap()
 }

@@ -117,6 +117,10 @@ pub struct UpArgs {
         required_unless_present = "topo"
     )]
     pub file: Option<PathBuf>,
+    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
+    /// `<topology>_vars.*` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
     /// Name of the lab, instead of the file's own; lets the same file run twice.
     #[arg(long)]
     pub name: Option<String>,
@@ -206,6 +210,10 @@ pub struct LogsArgs {
 pub struct GraphArgs {
     /// Topology file.
     pub file: PathBuf,
+    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
+    /// `<topology>_vars.*` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
     /// Form of the drawing.
     #[arg(short, long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,
@@ -228,6 +236,10 @@ pub struct ValidateArgs {
     /// Topology, experiment or contract files, or folders of experiments.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
+    /// `<topology>_vars.*` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
     /// Does not look whether files that they refer to exist.
     #[arg(long)]
     pub no_stat: bool,
@@ -241,6 +253,10 @@ pub struct ValidateArgs {
 pub struct RenderArgs {
     /// Topology file.
     pub file: PathBuf,
+    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
+    /// `<topology>_vars.*` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
     /// Writes nothing; fails when a rendered file differs from the one on disk.
     #[arg(long)]
     pub check: bool,

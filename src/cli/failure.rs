@@ -131,6 +131,8 @@ fn topology(error: &TopologyError) -> Option<String> {
     match error {
         TopologyError::Read { path, .. } => missing(path),
         TopologyError::Folder { .. }
+        | TopologyError::Remote { .. }
+        | TopologyError::Large { .. }
         | TopologyError::Invalid(_)
         | TopologyError::Syntax { .. }
         | TopologyError::NoMatch { .. }

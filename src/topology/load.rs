@@ -1,4 +1,4 @@
-//! From a file to the checked graph: environment → strict YAML → all problems at once, or a [`Topology`].
+//! From a file to the checked graph: template → environment → strict YAML → all problems at once, or a [`Topology`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,15 @@ use crate::base::{Diagnostics, Document, NodeName, Position, document};
 use super::annotations;
 use super::definition::{Definition, Inheritance, Levels, Text, scalar};
 use super::dialect::FILE;
-use super::environment;
 use super::error::TopologyError;
 use super::files::Files;
 use super::kinds;
 use super::links;
 use super::management::Plan;
 use super::model::{Node, Topology};
+use super::prepared::Prepared;
 use super::shape::{self, Problems};
+use super::sources::Sources;
 
 /// How to read a topology.
 #[derive(Clone, Debug, Default)]
@@ -29,77 +30,39 @@ pub struct LoadOptions {
     pub check_files: bool,
     /// Name of the lab instead of the file's.
     pub name: Option<String>,
+    /// Variables of the template, later files over earlier ones; when empty, those beside the topology file.
+    pub variables: Vec<PathBuf>,
 }
 
-/// Reads a topology file, or the only `*.clab.yaml` of a folder.
+/// Reads a topology file, the only `*.clab.yaml` of a folder, or standard input (`-`), with its variables and templates.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Topology, TopologyError> {
-    let path = if path.is_dir() {
-        only_topology(path)?
-    } else {
-        path.to_owned()
-    };
-    let text = std::fs::read_to_string(&path).map_err(|source| TopologyError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    parse(&path, &text, options)
-}
-
-fn only_topology(folder: &Path) -> Result<PathBuf, TopologyError> {
-    let read = |source| TopologyError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(read)? {
-        let path = entry.map_err(read)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".clab.yaml") || name.ends_with(".clab.yml") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    if let [only] = found.as_slice() {
-        return Ok(only.clone());
-    }
-    Err(TopologyError::Folder {
-        path: folder.to_owned(),
-        found,
-    })
+    finish(Sources::read(path, options)?, options)
 }
 
 /// Reads the text of a topology; `path` gives it a name and its relative paths a start.
 ///
 /// Pure apart from looking whether files exist, and that only if asked for.
 pub fn parse(path: &Path, text: &str, options: &LoadOptions) -> Result<Topology, TopologyError> {
-    let expanded = prepare(path, text, options).map_err(TopologyError::Invalid)?;
-    let (document, diagnostics) = Document::parse_collecting(path, &expanded);
-    let Some(document) = document else {
-        return Err(TopologyError::Invalid(diagnostics));
-    };
-    let mut problems = Problems::new(diagnostics);
-    let topology = checked(path, &document.root, options, &mut problems);
-    problems
-        .into_list()
-        .into_result(topology)
-        .map_err(TopologyError::Invalid)
+    finish(Sources::only(path, text), options)
 }
 
-/// Refuses templates and expands the environment.
-fn prepare(path: &Path, text: &str, options: &LoadOptions) -> Result<String, Diagnostics> {
-    let mut diagnostics = Diagnostics::new(path, text);
-    if let Some(offset) = text.find("{{") {
-        let hint = "containerlab would run `{{` as a Go template, even in a comment; render the file first"
-            .to_owned();
-        let message = "Go templates (`{{`) come with a later version";
-        diagnostics.push(environment::position_of(text, offset), message, Some(hint));
-        return Err(diagnostics);
+fn finish(sources: Sources, options: &LoadOptions) -> Result<Topology, TopologyError> {
+    let path = sources.files[0].path.clone();
+    let prepared = Prepared::new(sources, &options.environment).map_err(TopologyError::Invalid)?;
+    let invalid = |found: &Diagnostics| TopologyError::Invalid(prepared.restore(found));
+    let (document, diagnostics) = Document::parse_collecting(&path, &prepared.text);
+    let Some(document) = document else {
+        return Err(invalid(&diagnostics));
+    };
+    let mut problems = Problems::new(diagnostics);
+    let mut topology = checked(&path, &document.root, options, &mut problems);
+    for line in topology.nodes.values_mut().map(|node| &mut node.line) {
+        *line = prepared.line(*line);
     }
-    environment::expand(text, &options.environment).map_err(|bad| {
-        let hint = "write `$$` for a dollar sign".to_owned();
-        diagnostics.push(bad.position, bad.message, Some(hint));
-        diagnostics
-    })
+    for line in topology.links.iter_mut().map(|link| &mut link.line) {
+        *line = prepared.line(*line);
+    }
+    problems.into_list().into_result(topology).map_err(|found| invalid(&found))
 }
 
 fn checked(path: &Path, root: &document::Node, options: &LoadOptions, problems: &mut Problems) -> Topology {

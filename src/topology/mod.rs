@@ -12,9 +12,12 @@ mod links;
 pub mod load;
 mod management;
 pub mod model;
+mod prepared;
 pub mod schema;
 pub mod selector;
 mod shape;
+mod sources;
+mod template;
 #[cfg(test)]
 mod tests;
 

@@ -22,7 +22,7 @@ pub fn up(args: &UpArgs) -> Outcome {
         .clone()
         .or_else(|| args.file.clone())
         .unwrap_or_default();
-    let topology = super::validate::load_topology(&file, true)?;
+    let topology = super::validate::load_topology(&file, &args.vars, true)?;
     let scale = Scale::new(args.scale).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let plan = PlanOptions {
         seed: Seed(args.seed),
@@ -104,6 +104,6 @@ fn wanted(args: &DownArgs) -> Result<Vec<LabName>, Failure> {
 }
 
 fn name_in(file: &Path) -> Result<LabName, Failure> {
-    let topology = super::validate::load_topology(&PathBuf::from(file), false)?;
+    let topology = super::validate::load_topology(&PathBuf::from(file), &[], false)?;
     Ok(LabName::new(topology.name))
 }

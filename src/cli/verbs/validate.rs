@@ -1,6 +1,6 @@
 //! `validate` and `render`: files, without running anything.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -15,11 +15,12 @@ use crate::nos::{PlanOptions, Scale, plan_nodes, render as render_nodes};
 use crate::topology::{LoadOptions, Topology};
 
 /// Loads a topology, or says everything that is wrong with it.
-pub fn load_topology(file: &Path, check_files: bool) -> Result<Topology, Failure> {
+pub fn load_topology(file: &Path, variables: &[PathBuf], check_files: bool) -> Result<Topology, Failure> {
     let options = LoadOptions {
         environment: std::env::vars().collect(),
         check_files,
-        name: None,
+        variables: variables.to_vec(),
+        ..LoadOptions::default()
     };
     Ok(crate::topology::load(file, &options)?)
 }
@@ -29,7 +30,7 @@ pub fn validate(args: &ValidateArgs) -> Outcome {
     let mut worst = Exit::Passed;
     let mut resolved = Vec::new();
     for file in &args.files {
-        match check(file, !args.no_stat) {
+        match check(file, &args.vars, !args.no_stat) {
             Ok((summary, value)) => {
                 say(format_args!("{}: {summary}", file.display()));
                 resolved.push(value);
@@ -46,11 +47,12 @@ pub fn validate(args: &ValidateArgs) -> Outcome {
     Ok(worst)
 }
 
-fn check(file: &Path, check_files: bool) -> Result<(String, Value), Failure> {
-    if file.is_dir() || is_experiment(file)? {
+fn check(file: &Path, variables: &[PathBuf], check_files: bool) -> Result<(String, Value), Failure> {
+    let input = file.as_os_str() == "-";
+    if !input && (file.is_dir() || is_experiment(file)?) {
         return check_experiments(file, check_files);
     }
-    let topology = load_topology(file, check_files)?;
+    let topology = load_topology(file, variables, check_files)?;
     if check_files {
         plan_nodes(
             &topology,
@@ -104,7 +106,7 @@ pub fn check_suite(suite: &Suite, check_files: bool, check_programs: bool) -> Re
     for experiment in suite.experiments() {
         let path = &experiment.topology;
         if !topologies.contains_key(path) {
-            topologies.insert(path.clone(), load_topology(path, check_files)?);
+            topologies.insert(path.clone(), load_topology(path, &[], check_files)?);
         }
         crate::engine::check(experiment, &topologies[path])?;
         if check_programs {
@@ -120,7 +122,7 @@ pub fn check_suite(suite: &Suite, check_files: bool, check_programs: bool) -> Re
 
 /// Writes node configurations rendered at real-life timers beside the topology, or checks those that are there.
 pub fn render(args: &RenderArgs) -> Outcome {
-    let topology = load_topology(&args.file, false)?;
+    let topology = load_topology(&args.file, &args.vars, false)?;
     let options = PlanOptions {
         seed: Seed(0),
         check_binaries: false,
