@@ -16,7 +16,7 @@ fn lab(name: &str) -> Topology {
     let options = LoadOptions {
         environment: BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     load(&folder.join(name), &options).unwrap()
 }

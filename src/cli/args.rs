@@ -127,6 +127,8 @@ pub struct UpArgs {
     /// How long nodes may take until all their services run.
     #[arg(long, default_value = "2m", value_parser = crate::base::duration::parse)]
     pub timeout: std::time::Duration,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Prints the lab as JSON.
     #[arg(long)]
     pub json: bool,
@@ -207,6 +209,8 @@ pub struct GraphArgs {
     /// Form of the drawing.
     #[arg(short, long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Forms of a drawing.
@@ -229,9 +233,19 @@ pub struct ValidateArgs {
     /// Does not look whether files that they refer to exist.
     #[arg(long)]
     pub no_stat: bool,
-    /// Prints what was read as JSON.
+    /// Prints what was read as JSON: of a topology, the resolved lab.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Which part of a topology is meant.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArgs {
+    /// Only these nodes, and links with both ends at them; comma-separated, may be repeated.
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub node_filter: Vec<String>,
 }
 
 /// Arguments of `render`.

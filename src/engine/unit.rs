@@ -134,7 +134,7 @@ pub(super) fn load(experiment: &Experiment) -> Result<Topology, EngineError> {
     let options = LoadOptions {
         environment: std::collections::BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     Ok(crate::topology::load(&experiment.topology, &options)?)
 }

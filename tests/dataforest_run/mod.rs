@@ -55,7 +55,7 @@ pub fn topology(root: &Path, lab: &str) -> Topology {
     let options = LoadOptions {
         environment: BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     load(&root.join(lab), &options).unwrap()
 }
