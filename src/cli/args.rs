@@ -127,6 +127,7 @@ pub struct UpArgs {
     /// How long nodes may take until all their services run.
     #[arg(long, default_value = "2m", value_parser = crate::base::duration::parse)]
     pub timeout: std::time::Duration,
+    /// Which part of the topology.
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// Prints the lab as JSON.
@@ -209,6 +210,7 @@ pub struct GraphArgs {
     /// Form of the drawing.
     #[arg(short, long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,
+    /// Which part of the topology.
     #[command(flatten)]
     pub selection: SelectionArgs,
 }
@@ -236,6 +238,7 @@ pub struct ValidateArgs {
     /// Prints what was read as JSON: of a topology, the resolved lab.
     #[arg(long)]
     pub json: bool,
+    /// Which part of the topology.
     #[command(flatten)]
     pub selection: SelectionArgs,
 }

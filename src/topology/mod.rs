@@ -8,6 +8,8 @@ mod environment;
 pub mod error;
 mod files;
 mod git;
+#[cfg(test)]
+mod golden;
 pub mod graph;
 mod interfaces;
 pub mod kinds;
