@@ -55,6 +55,7 @@ pub(super) fn read(
         problems,
         used: HashMap::new(),
         of_host: HashMap::new(),
+        unknown: 0,
     };
     let mut links = Links::default();
     for item in list.and_then(document::Node::as_sequence).unwrap_or_default() {
@@ -70,6 +71,8 @@ struct Reader<'a> {
     used: HashMap<EndpointName, Position>,
     /// Where each interface of this machine's own namespace was first used: bridges, hosts and management share it.
     of_host: HashMap<String, Position>,
+    /// How many ends name a node that does not exist.
+    unknown: usize,
 }
 
 impl Reader<'_> {
@@ -326,7 +329,8 @@ impl Reader<'_> {
             }
         };
         let of_host = kinds::INFRASTRUCTURE.contains(&node.kind.as_str()) && !name.contains('|');
-        let without_management = node.property("network-mode") == Some("none");
+        let mode = node.property("network-mode").unwrap_or_default();
+        let without_management = mode.eq_ignore_ascii_case("none");
         if interface.name == "eth0" && !of_host && !without_management {
             let hint = "begin with `eth1`, or set `network-mode: none` on the node".to_owned();
             self.problems
@@ -355,7 +359,14 @@ impl Reader<'_> {
     }
 
     fn unknown_node(&mut self, node: &Text) {
+        /// A file whose links are all wrong is told so without a search for each.
+        const MOST_GUESSES: usize = 50;
         let message = format!("endpoint names node `{}`, which is not defined", node.value);
+        self.unknown += 1;
+        if self.unknown > MOST_GUESSES {
+            self.problems.add(node.at, message, None);
+            return;
+        }
         let names = || self.surroundings.nodes.keys().map(NodeName::as_str);
         let hint = match did_you_mean(&node.value, names()) {
             Some(guess) => format!("did you mean `{guess}`?"),

@@ -2,6 +2,7 @@
 //!
 //! Names and order are the table's, so two nodes that say the same print the same.
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 use crate::base::document;
@@ -63,7 +64,7 @@ fn merged(key: &Key, levels: &Levels<'_>) -> Option<Value> {
             Some(values::by_shape(own, &key.shape))
         }
         Merge::Credentials => credentials(levels),
-        Merge::Stages => stages(values().filter_map(as_object).collect()),
+        Merge::Stages => stages(&key.shape, values().filter_map(as_object).collect()),
     }
 }
 
@@ -88,15 +89,12 @@ fn deepen(under: &mut Map<String, Value>, over: Map<String, Value>) {
 
 /// Joins lists given most specific first; the least specific one comes first.
 fn joined(lists: Vec<Value>) -> Value {
-    let mut joined: Vec<Value> = Vec::new();
+    let mut joined: IndexSet<String> = IndexSet::new();
     for list in lists.into_iter().rev() {
-        for item in list.as_array().into_iter().flatten() {
-            if !joined.contains(item) {
-                joined.push(item.clone());
-            }
-        }
+        let items = list.as_array().into_iter().flatten();
+        joined.extend(items.filter_map(|item| item.as_str().map(ToOwned::to_owned)));
     }
-    Value::Array(joined)
+    joined.into_iter().collect()
 }
 
 fn by_target(lists: Vec<Value>) -> Value {
@@ -152,7 +150,8 @@ fn credentials(levels: &Levels<'_>) -> Option<Value> {
 }
 
 /// Joins what each level waits for and runs; a wait said twice is one wait, a command said twice runs twice.
-fn stages(maps: Vec<Map<String, Value>>) -> Option<Value> {
+fn stages(shape: &Shape, maps: Vec<Map<String, Value>>) -> Option<Value> {
+    let Shape::Object(keys) = shape else { return None };
     let mut merged = Map::new();
     for (stage, lists) in maps.into_iter().rev().flatten() {
         let Value::Object(lists) = lists else { continue };
@@ -174,7 +173,11 @@ fn stages(maps: Vec<Map<String, Value>>) -> Option<Value> {
             }
         }
     }
-    (!merged.is_empty()).then_some(Value::Object(merged))
+    let in_order: Map<_, _> = keys
+        .iter()
+        .filter_map(|key| merged.remove_entry(key.name))
+        .collect();
+    (!in_order.is_empty()).then_some(Value::Object(in_order))
 }
 
 fn with_defaults(command: Value) -> Value {

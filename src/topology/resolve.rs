@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::base::suggest::did_you_mean;
 use crate::base::{NodeName, document};
@@ -192,7 +192,8 @@ impl<'a> Graph<'a> {
         };
         if node.kind == "bridge" && !self.nodes.contains_key(parent) {
             let message = format!("bridge `{name}` stands in node `{parent}`, which is not defined");
-            let guess = did_you_mean(parent, self.nodes.keys().map(String::as_str));
+            let others = self.nodes.keys().filter(|node| !node.contains('|'));
+            let guess = did_you_mean(parent, others.map(String::as_str));
             problems.add(
                 definition.at,
                 message,
@@ -204,16 +205,16 @@ impl<'a> Graph<'a> {
     fn check_bundles(&self, nodes: &IndexMap<NodeName, Node>, links: &Links, problems: &mut Problems) {
         let ends = links.cables.iter().flat_map(|link| [&link.a, &link.b]);
         let ends = ends.chain(links.attachments.iter().map(|link| &link.end));
-        let mut cabled: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut cabled: BTreeMap<&str, IndexSet<&str>> = BTreeMap::new();
         for end in ends {
             let of_node = cabled.entry(end.node.as_str()).or_default();
-            of_node.push(end.interface.as_str());
+            of_node.insert(end.interface.as_str());
         }
         for (name, definition) in self.nodes.iter().filter(|(name, _)| nodes.contains_key(name.as_str())) {
             let labels = self.inheritance.levels(definition).merged("labels");
             let texts = labels.iter().map(|(name, text)| (name.as_str(), text));
-            let cabled = cabled.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
-            annotations::check_bundles(name, texts, cabled, problems);
+            let cabled: Vec<_> = cabled.get(name.as_str()).into_iter().flatten().copied().collect();
+            annotations::check_bundles(name, texts, &cabled, problems);
         }
     }
 }
