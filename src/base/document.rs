@@ -4,11 +4,12 @@
 //! file, line and column. So files are read into this tree, and each room decodes the tree and collects [`Diagnostics`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::diagnostics::Diagnostics;
 
 /// A place in a source file. Lines and columns count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -368,127 +369,6 @@ fn position(span: &Span) -> Position {
     }
 }
 
-/// One problem in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Where.
-    pub position: Position,
-    /// What is wrong and what was expected, as a lowercase fragment.
-    pub message: String,
-    /// The next move.
-    pub hint: Option<String>,
-}
-
-/// All problems of one file, in source order when displayed.
-#[derive(Clone, Debug)]
-pub struct Diagnostics {
-    path: PathBuf,
-    text: Arc<str>,
-    list: Vec<Diagnostic>,
-}
-
-impl Diagnostics {
-    /// Starts an empty list for a file.
-    #[must_use]
-    pub fn new(path: &Path, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.into(),
-            list: Vec::new(),
-        }
-    }
-
-    /// Adds a problem.
-    pub fn push(&mut self, position: Position, message: impl Into<String>, hint: Option<String>) {
-        self.list.push(Diagnostic {
-            position,
-            message: message.into(),
-            hint,
-        });
-    }
-
-    /// Adds "unknown key" with a suggestion from the known keys.
-    pub fn unknown_key(&mut self, key: &Node, place: &str, known: &[&str]) {
-        let name = key.as_text().unwrap_or("(not text)");
-        let hint = match super::suggest::did_you_mean(name, known.iter().copied()) {
-            Some(guess) => format!("did you mean `{guess}`?"),
-            None => format!("known keys: {}", known.join(", ")),
-        };
-        self.push(
-            key.position,
-            format!("unknown key `{name}` in {place}"),
-            Some(hint),
-        );
-    }
-
-    /// Adds the other list's problems, which must be about the same file.
-    pub fn extend(&mut self, other: Self) {
-        self.list.extend(other.list);
-    }
-
-    /// Returns whether there is no problem.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// Returns the problems in source order.
-    #[must_use]
-    pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut list: Vec<_> = self.list.iter().collect();
-        list.sort_by_key(|d| d.position);
-        list
-    }
-
-    /// Returns the file they are about.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns the file's text, so that the problems can be handed to another process and shown there.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns `value` when there is no problem.
-    ///
-    /// # Errors
-    /// The problems, when there are any.
-    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() { Ok(value) } else { Err(self) }
-    }
-}
-
-impl std::error::Error for Diagnostics {}
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.sorted().into_iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            let Position { line, column } = problem.position;
-            writeln!(f, "{}:{line}:{column}: {}", self.path.display(), problem.message)?;
-            if let Some(source) = line.checked_sub(1).and_then(|n| self.text.lines().nth(n)) {
-                writeln!(f, "{line:5} | {source}")?;
-                writeln!(f, "      | {:>column$}", "^")?;
-            }
-            if let Some(hint) = &problem.hint {
-                writeln!(f, "      = {hint}")?;
-            }
-        }
-        let count = self.list.len();
-        write!(
-            f,
-            "{count} problem{} in {}",
-            if count == 1 { "" } else { "s" },
-            self.path.display()
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -531,13 +411,28 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 9].join(", ")));
+            bomb.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                [before.as_str(); 9].join(", ")
+            ));
         }
         assert!(parse(&bomb).unwrap_err().to_string().contains("200000 values"));
         assert!(parse(&"[".repeat(100_000)).is_err());
-        let deep: String = (0..300).map(|level| format!("{}- \n", " ".repeat(level))).collect();
-        assert!(parse(&deep).unwrap_err().to_string().contains("nested deeper than 200 levels"));
+        let deep: String = (0..300)
+            .map(|level| format!("{}- \n", " ".repeat(level)))
+            .collect();
+        assert!(
+            parse(&deep)
+                .unwrap_err()
+                .to_string()
+                .contains("nested deeper than 200 levels")
+        );
         assert!(parse("a: &a [*a]").is_err());
-        assert!(parse("<<: text").unwrap_err().to_string().contains("takes a mapping"));
+        assert!(
+            parse("<<: text")
+                .unwrap_err()
+                .to_string()
+                .contains("takes a mapping")
+        );
     }
 }

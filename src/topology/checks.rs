@@ -22,7 +22,10 @@ pub(super) fn properties(levels: &Levels<'_>, problems: &mut Problems) {
     }
     for key in ["memory", "shm-size"] {
         if let Some(text) = levels.first(key).filter(|text| !is_size(&text.value)) {
-            let message = format!("`{key}` must be a size such as 512M or 1Gb, found `{}`", text.value);
+            let message = format!(
+                "`{key}` must be a size such as 512M or 1Gb, found `{}`",
+                text.value
+            );
             problems.add(text.at, message, None);
         }
     }
@@ -32,7 +35,10 @@ pub(super) fn properties(levels: &Levels<'_>, problems: &mut Problems) {
             .strip_prefix("container:")
             .is_some_and(|node| !node.is_empty());
         if text.value != "host" && !other {
-            let message = format!("`pid-mode` must be `host` or `container:NAME`, found `{}`", text.value);
+            let message = format!(
+                "`pid-mode` must be `host` or `container:NAME`, found `{}`",
+                text.value
+            );
             problems.add(text.at, message, None);
         }
     }
@@ -175,7 +181,9 @@ mod tests {
         ] {
             assert!(is_port(good), "{good}");
         }
-        for bad in ["", "x", "80:", "1:2:3", "80/http", "99999", "9-1:9-1", "1-2:3-5", "a:1:2"] {
+        for bad in [
+            "", "x", "80:", "1:2:3", "80/http", "99999", "9-1:9-1", "1-2:3-5", "a:1:2",
+        ] {
             assert!(!is_port(bad), "{bad}");
         }
     }

@@ -36,7 +36,9 @@ fn head(folder: &Path) -> Option<(String, String)> {
     let packed = || {
         let refs = read_to_string(common.join("packed-refs")).ok()?;
         let mut lines = refs.lines().filter_map(|line| line.split_once(' '));
-        lines.find(|(_, name)| *name == reference).map(|(hash, _)| short(hash))
+        lines
+            .find(|(_, name)| *name == reference)
+            .map(|(hash, _)| short(hash))
     };
     let hash = loose.or_else(packed).unwrap_or_else(|| NONE.to_owned());
     let branch = reference.strip_prefix("refs/heads/").unwrap_or(reference);

@@ -107,7 +107,11 @@ topology:
 ";
     let topology = read("x.clab.yaml", text, &["a", "b"]).unwrap();
     assert_eq!(
-        topology.nodes.keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+        topology
+            .nodes
+            .keys()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>(),
         ["a", "b"]
     );
     assert_eq!(topology.links.len() + topology.attachments.len(), 1);

@@ -231,7 +231,11 @@ fn srsim(written: &str) -> Option<String> {
         None => written.to_owned(),
     };
     let mut parts: Vec<&str> = body.split('/').collect();
-    let numbered = |part: &str, letter: char| part.strip_prefix(letter).and_then(decimal).is_some_and(|n| n >= 1);
+    let numbered = |part: &str, letter: char| {
+        part.strip_prefix(letter)
+            .and_then(decimal)
+            .is_some_and(|n| n >= 1)
+    };
     let shown = format!("e{}", parts.join("-"));
     if parts.len() > 1 && numbered(parts[1], 'x') {
         parts.remove(1);
@@ -264,22 +268,43 @@ mod tests {
     #[test]
     fn every_kind_finds_the_linux_interface_behind_its_ports() {
         let table: Vec<_> = [
-            ("juniper_vjunosswitch", "ge-0/0/0 xe-0/0/3 et-0/0/11 eth2 eth0 ge-1/0/0 ge-0/0/0.0"),
+            (
+                "juniper_vjunosswitch",
+                "ge-0/0/0 xe-0/0/3 et-0/0/11 eth2 eth0 ge-1/0/0 ge-0/0/0.0",
+            ),
             ("juniper_cjunosevolved", "et-0/0/0 eth4 xe-0/0/0"),
-            ("nokia_srlinux", "ethernet-1/2 ethernet-1/2/3 e1-2 e1-2-3 mgmt0 ethernet-0/1 eth1 ethernet-1"),
-            ("nokia_srsim", "1/1/c1/1 1/x1/1/c2/3 1/1/1 1/x1/2/3 e1-1-c1-1 eth1 1/0/c1/1 1/1 nonsense"),
+            (
+                "nokia_srlinux",
+                "ethernet-1/2 ethernet-1/2/3 e1-2 e1-2-3 mgmt0 ethernet-0/1 eth1 ethernet-1",
+            ),
+            (
+                "nokia_srsim",
+                "1/1/c1/1 1/x1/1/c2/3 1/1/1 1/x1/2/3 e1-1-c1-1 eth1 1/0/c1/1 1/1 nonsense",
+            ),
             ("cisco_iol", "Ethernet0/1 e1/0 Ethernet2/3 eth5 e0/0 e0/4"),
-            ("cisco_csr1000v", "Gi2 GigabitEthernet3 GigabitEthernet 4 Gi1 eth1"),
-            ("cisco_xrv9k", "Gi0/0/0/0 TenGigE0/0/0/1 GigabitEthernet 0/0/0/2 Gi0/0/1/0"),
+            (
+                "cisco_csr1000v",
+                "Gi2 GigabitEthernet3 GigabitEthernet 4 Gi1 eth1",
+            ),
+            (
+                "cisco_xrv9k",
+                "Gi0/0/0/0 TenGigE0/0/0/1 GigabitEthernet 0/0/0/2 Gi0/0/1/0",
+            ),
             ("cisco_n9kv", "Ethernet1/1 Et1/2 Ethernet1/0"),
             ("fortinet_fortigate", "port2 port1"),
             ("mikrotik_ros", "ether2 ether1"),
             ("ciena_saos", "1 0"),
-            ("arista_ceos", "eth1 et1 Ethernet1 eth1_1 et1.100 eth0 Ethernet1/1"),
+            (
+                "arista_ceos",
+                "eth1 et1 Ethernet1 eth1_1 et1.100 eth0 Ethernet1/1",
+            ),
             ("cisco_xrd", "Gi0-0-0-0 eth1"),
             ("sonic-vm", "eth1 Ethernet0"),
             ("cvx", "swp1 swp1.2 eth1"),
-            ("linux", "eth1 anything ethernet1/1 a_very_long_interface_name a:b"),
+            (
+                "linux",
+                "eth1 anything ethernet1/1 a_very_long_interface_name a:b",
+            ),
             ("bridge", "r1-eth1"),
         ]
         .iter()

@@ -75,7 +75,11 @@ pub(super) fn check_end(end: &document::Node, problems: &mut Problems) {
             check_address(&text, key, problems);
         }
     }
-    if let Some(text) = end.get("mac").and_then(scalar).filter(|text| !is_mac(&text.value)) {
+    if let Some(text) = end
+        .get("mac")
+        .and_then(scalar)
+        .filter(|text| !is_mac(&text.value))
+    {
         let message = format!(
             "`{}` is not a MAC address (expected e.g. aa:c1:ab:00:00:01)",
             text.value
@@ -167,7 +171,10 @@ pub(super) fn parameters(
             parameters.entry("mode").or_insert_with(|| "bridge".into());
         }
         LinkType::Vxlan | LinkType::VxlanStitch => {
-            let old = item.get("udp-port").and_then(values::plain).and_then(values::count);
+            let old = item
+                .get("udp-port")
+                .and_then(values::plain)
+                .and_then(values::count);
             parameters
                 .entry("dst-port")
                 .or_insert_with(|| old.unwrap_or(VXLAN_PORT).into());

@@ -321,7 +321,10 @@ impl Reader<'_> {
                 let message = if written.is_empty() {
                     "an interface needs a name".to_owned()
                 } else {
-                    format!("`{written}` is no interface of node `{name}` of kind `{}`", node.kind)
+                    format!(
+                        "`{written}` is no interface of node `{name}` of kind `{}`",
+                        node.kind
+                    )
                 };
                 self.problems
                     .add(end.interface.at, message, format!("expected {expected}"));
@@ -389,4 +392,3 @@ impl Reader<'_> {
         }
     }
 }
-

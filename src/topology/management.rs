@@ -172,7 +172,10 @@ impl Plan {
         let mut properties = Map::new();
         for key in MGMT {
             let name = key.name.replace('_', "-");
-            if let Some(value) = mgmt.and_then(|mgmt| mgmt.get(key.name)).filter(|value| !value.is_null()) {
+            if let Some(value) = mgmt
+                .and_then(|mgmt| mgmt.get(key.name))
+                .filter(|value| !value.is_null())
+            {
                 properties
                     .entry(name)
                     .or_insert_with(|| values::by_shape(value, &key.shape));

@@ -44,7 +44,11 @@ fn merged(key: &Key, levels: &Levels<'_>) -> Option<Value> {
         let env = levels.environment();
         return (!env.is_empty()).then(|| env.into_iter().collect());
     }
-    let values = || levels.nodes(key.name).map(|node| values::by_shape(node, &key.shape));
+    let values = || {
+        levels
+            .nodes(key.name)
+            .map(|node| values::by_shape(node, &key.shape))
+    };
     match key.merge {
         Merge::First => values().find(says_something),
         Merge::Deep => {
@@ -111,7 +115,10 @@ fn by_target(lists: Vec<Value>) -> Value {
 pub(super) fn target(mount: &str) -> &str {
     let mut parts = mount.split(':');
     let first = parts.next().unwrap_or_default();
-    parts.next().filter(|second| second.starts_with('/')).unwrap_or(first)
+    parts
+        .next()
+        .filter(|second| second.starts_with('/'))
+        .unwrap_or(first)
 }
 
 fn fields(shape: &Shape, maps: Vec<Map<String, Value>>) -> Option<Value> {
@@ -160,7 +167,9 @@ fn stages(shape: &Shape, maps: Vec<Map<String, Value>>) -> Option<Value> {
             let (Value::Array(items), Some(under)) = (list, under.as_object_mut()) else {
                 continue;
             };
-            let all = under.entry(name.clone()).or_insert_with(|| Vec::<Value>::new().into());
+            let all = under
+                .entry(name.clone())
+                .or_insert_with(|| Vec::<Value>::new().into());
             for mut item in items {
                 if name == "exec" {
                     item = with_defaults(item);

@@ -25,10 +25,10 @@ pub mod schema;
 pub mod selector;
 mod shape;
 mod stages;
-pub mod unsupported;
-mod values;
 #[cfg(test)]
 mod tests;
+pub mod unsupported;
+mod values;
 
 pub use error::TopologyError;
 pub use load::{LoadOptions, load, parse};

@@ -210,7 +210,11 @@ impl<'a> Graph<'a> {
             let of_node = cabled.entry(end.node.as_str()).or_default();
             of_node.insert(end.interface.as_str());
         }
-        for (name, definition) in self.nodes.iter().filter(|(name, _)| nodes.contains_key(name.as_str())) {
+        for (name, definition) in self
+            .nodes
+            .iter()
+            .filter(|(name, _)| nodes.contains_key(name.as_str()))
+        {
             let labels = self.inheritance.levels(definition).merged("labels");
             let texts = labels.iter().map(|(name, text)| (name.as_str(), text));
             let cabled: Vec<_> = cabled.get(name.as_str()).into_iter().flatten().copied().collect();

@@ -13,7 +13,11 @@ pub fn resolved(topology: &Topology) -> Value {
         .iter()
         .map(|(name, of)| (name.to_string(), node(of)))
         .collect();
-    let mut links: Vec<_> = topology.links.iter().map(|link| (link.line, cable(link))).collect();
+    let mut links: Vec<_> = topology
+        .links
+        .iter()
+        .map(|link| (link.line, cable(link)))
+        .collect();
     links.extend(
         topology
             .attachments

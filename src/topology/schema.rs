@@ -105,7 +105,9 @@ fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => text(),
         // Editors read YAML 1.2, where `yes` is text.
-        Shape::Switch => json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["yes", "no", "on", "off"]}]}),
+        Shape::Switch => {
+            json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["yes", "no", "on", "off"]}]})
+        }
         Shape::Count => json!({"type": ["number", "null"], "minimum": 0}),
         Shape::Number => json!({"type": ["number", "null"]}),
         Shape::OneOf(words) => json!({"anyOf": [{"enum": words}, text()]}),

@@ -163,7 +163,8 @@ fn with_image(node: &Node) -> String {
 
 fn property(name: &NodeName, node: &Node, key: &str, target: Target) -> Option<Remark> {
     let value = node.property(key).unwrap_or_default();
-    let fetched = matches!(key, "startup-config" | "license") && !value.contains('\n') && value.contains("://");
+    let fetched =
+        matches!(key, "startup-config" | "license") && !value.contains('\n') && value.contains("://");
     if fetched {
         return Some(Remark {
             hint: Some("save the file beside the topology and name its path".to_owned()),
@@ -178,7 +179,13 @@ fn property(name: &NodeName, node: &Node, key: &str, target: Target) -> Option<R
     if ELSEWHERE.contains(&key) {
         return None;
     }
-    let ignored = || Some(of_node(name, node, format!("`{key}` is ignored on runtime {target}")));
+    let ignored = || {
+        Some(of_node(
+            name,
+            node,
+            format!("`{key}` is ignored on runtime {target}"),
+        ))
+    };
     if target == Target::Docker {
         return NOT_DOCKER.contains(&key).then(ignored).flatten();
     }
@@ -194,8 +201,9 @@ fn property(name: &NodeName, node: &Node, key: &str, target: Target) -> Option<R
         }),
         "image" if node.label(labels::NOS).is_none() && node.nos() == "linux" => {
             let plain = PLAIN.contains(&node.image_name());
-            let problem =
-                format!("`image` {value} is not run on runtime namespaces: this machine's Linux stands for it");
+            let problem = format!(
+                "`image` {value} is not run on runtime namespaces: this machine's Linux stands for it"
+            );
             (!plain).then(|| of_node(name, node, problem))
         }
         key if NAMESPACES.contains(&key) => None,
@@ -263,7 +271,11 @@ pub fn told(topology: &Topology, remarks: &[Remark]) -> Vec<String> {
         }
         let file = topology.file.display();
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{file}:{}: {}: {problem}{hint}", remarks[0].line, places.join(", "))
+        format!(
+            "{file}:{}: {}: {problem}{hint}",
+            remarks[0].line,
+            places.join(", ")
+        )
     };
     grouped.into_iter().map(line).collect()
 }

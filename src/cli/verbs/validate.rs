@@ -16,11 +16,7 @@ use crate::topology::unsupported::{Remark, Target, told, unsupported};
 use crate::topology::{LoadOptions, Topology, resolved::resolved};
 
 /// Loads a topology, or says everything that is wrong with it.
-pub fn load_topology(
-    file: &Path,
-    check_files: bool,
-    selection: &SelectionArgs,
-) -> Result<Topology, Failure> {
+pub fn load_topology(file: &Path, check_files: bool, selection: &SelectionArgs) -> Result<Topology, Failure> {
     let options = LoadOptions {
         environment: std::env::vars().collect(),
         check_files,

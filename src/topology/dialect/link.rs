@@ -86,7 +86,11 @@ static VXLAN: &[Key] = link_keys![
     key("dst-port", Count, "UDP port of the other VTEP (default 14789)."),
     key("src-port", Count, "UDP source port."),
     key("udp-port", Count, "Deprecated: see `dst-port`."),
-    key("parent-interface", Text, "Interface of this machine that carries the tunnel."),
+    key(
+        "parent-interface",
+        Text,
+        "Interface of this machine that carries the tunnel."
+    ),
 ];
 
 static DUMMY: &[Key] = link_keys![TYPE, END];
@@ -94,7 +98,11 @@ static DUMMY: &[Key] = link_keys![TYPE, END];
 /// Keys of an end of a link in the long form.
 pub(in crate::topology) static LINK_END: &[Key] = &[
     key("node", Text, "The node."),
-    key("interface", Text, "The interface in it: a Linux name, or what its kind calls it."),
+    key(
+        "interface",
+        Text,
+        "The interface in it: a Linux name, or what its kind calls it.",
+    ),
     key("mac", Text, "MAC address."),
     key("ipv4", Text, "IPv4 address with prefix length."),
     key("ipv6", Text, "IPv6 address with prefix length."),

@@ -60,7 +60,8 @@ pub(in crate::topology) static NODE: &[Key] = &[
         "binds",
         Texts,
         "Files and folders bound into the node, `source:target[:mode]`; sources relative to this file.",
-    ).by(Merge::ByTarget),
+    )
+    .by(Merge::ByTarget),
     key("volumes", Texts, "Container volumes, `[name:]/target[:mode]`.").by(Merge::ByTarget),
     key("ports", Texts, "Published ports."),
     key("env", Pairs, "Environment variables of the node."),
@@ -94,17 +95,20 @@ pub(in crate::topology) static NODE: &[Key] = &[
         "mgmt-ipv4",
         Text,
         "Fixed IPv4 address in the management network (nodes only).",
-    ).by(Merge::Own),
+    )
+    .by(Merge::Own),
     key(
         "mgmt-ipv6",
         Text,
         "Fixed IPv6 address in the management network (nodes only).",
-    ).by(Merge::Own),
+    )
+    .by(Merge::Own),
     key(
         "aliases",
         Texts,
         "Further names of the node in the management network.",
-    ).by(Merge::Own),
+    )
+    .by(Merge::Own),
     key(
         "network-mode",
         Text,
@@ -120,13 +124,15 @@ pub(in crate::topology) static NODE: &[Key] = &[
         "stages",
         Object(STAGES),
         "What the node waits for in each stage of its start.",
-    ).by(Merge::Stages),
+    )
+    .by(Merge::Stages),
     key("dns", Object(DNS), "Name servers of the node."),
     key(
         "certificate",
         Object(CERTIFICATE),
         "Certificate made for the node.",
-    ).by(Merge::Fields),
+    )
+    .by(Merge::Fields),
     key(
         "healthcheck",
         Object(HEALTHCHECK),
