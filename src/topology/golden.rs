@@ -110,7 +110,7 @@ topology:
         topology
             .nodes
             .keys()
-            .map(|name| name.as_str())
+            .map(crate::base::NodeName::as_str)
             .collect::<Vec<_>>(),
         ["a", "b"]
     );

@@ -85,7 +85,6 @@ impl Reader<'_> {
         let labels = link_parts::labels(item);
         let vars = link_parts::vars(item);
         let mtu = link_parts::mtu(item, self.problems);
-        let line = item.position.line;
         if let Some(host) = &written.host
             && written.link_type != LinkType::Macvlan
         {
@@ -108,7 +107,7 @@ impl Reader<'_> {
                 links.cables.push(Link {
                     id: LinkId(format!("{a}--{b}")),
                     details: LinkDetails {
-                        link_type: self.cable_type(&written.link_type, written.brief, [&a, &b]),
+                        link_type: self.cable_type(written.link_type, written.brief, [&a, &b]),
                         ends: [of_a, of_b],
                         vars,
                     },
@@ -116,7 +115,7 @@ impl Reader<'_> {
                     b,
                     mtu,
                     labels,
-                    line,
+                    line: item.position.line,
                 });
             }
             (LinkType::Veth | LinkType::VethStitch, ..) | (_, None, _) => {}
@@ -134,14 +133,14 @@ impl Reader<'_> {
                     parameters,
                     labels,
                     vars,
-                    line,
+                    line: item.position.line,
                 });
             }
         }
     }
 
     /// A chassis of several containers has its cables stitched unless the file says otherwise.
-    fn cable_type(&self, written: &LinkType, brief: bool, ends: [&EndpointName; 2]) -> LinkType {
+    fn cable_type(&self, written: LinkType, brief: bool, ends: [&EndpointName; 2]) -> LinkType {
         let stitched = |end: &EndpointName| {
             let node = self.surroundings.nodes.get(end.node.as_str());
             node.is_some_and(|node| node.kind == "nokia_srsim")
@@ -149,7 +148,7 @@ impl Reader<'_> {
         if brief && ends.into_iter().any(stitched) {
             return LinkType::VethStitch;
         }
-        *written
+        written
     }
 
     /// Finds out how a link is written.

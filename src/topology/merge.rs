@@ -62,7 +62,7 @@ fn merged(key: &Key, levels: &Levels<'_>) -> Option<Value> {
         }
         Merge::Join => Some(joined(values().collect())),
         Merge::ByTarget => Some(by_target(values().collect())),
-        Merge::Fields => fields(&key.shape, values().filter_map(as_object).collect()),
+        Merge::Fields => fields(&key.shape, &values().filter_map(as_object).collect::<Vec<_>>()),
         Merge::Own => {
             let own = levels.own_node(key.name)?;
             Some(values::by_shape(own, &key.shape))
@@ -121,7 +121,7 @@ pub(super) fn target(mount: &str) -> &str {
         .unwrap_or(first)
 }
 
-fn fields(shape: &Shape, maps: Vec<Map<String, Value>>) -> Option<Value> {
+fn fields(shape: &Shape, maps: &[Map<String, Value>]) -> Option<Value> {
     let Shape::Object(keys) = shape else { return None };
     let mut merged = Map::new();
     for key in *keys {

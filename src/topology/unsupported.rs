@@ -145,12 +145,11 @@ fn whole_node(name: &NodeName, node: &Node, target: Target, models: &[&str]) -> 
                 models.join(", ")
             ),
         )),
-        Target::Namespaces => None,
         Target::Docker if node.image.is_empty() => Some(refused(
             "it has no `image`".to_owned(),
             "give it one, or set one for its kind, its group or in `defaults`".to_owned(),
         )),
-        Target::Docker => None,
+        Target::Namespaces | Target::Docker => None,
     }
 }
 
