@@ -136,3 +136,17 @@ fn containers_are_named_by_prefix_lab_and_node() {
     assert_eq!(name("prefix: \"\""), "n");
     assert_eq!(name("prefix: __lab-name"), "lab-n");
 }
+
+#[test]
+fn our_own_labs_ask_for_nothing_that_namespaces_do_not_do() {
+    let labs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("topologies");
+    for lab in ["square", "dataforest/2025-10-mclag", "dataforest/2026-02-two-pop"] {
+        let options = LoadOptions {
+            check_files: true,
+            ..LoadOptions::default()
+        };
+        let topology = super::load(&labs.join(lab), &options).unwrap();
+        let remarks = unsupported(&topology, Target::Namespaces, &["frr", "mclag-switch", "linux"]);
+        assert!(remarks.is_empty(), "{}", told(&topology, &remarks).join("\n"));
+    }
+}
