@@ -117,10 +117,6 @@ pub struct UpArgs {
         required_unless_present = "topo"
     )]
     pub file: Option<PathBuf>,
-    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
-    /// `<topology>_vars.*` beside it.
-    #[arg(long, value_name = "FILE")]
-    pub vars: Vec<PathBuf>,
     /// Name of the lab, instead of the file's own; lets the same file run twice.
     #[arg(long)]
     pub name: Option<String>,
@@ -133,6 +129,9 @@ pub struct UpArgs {
     /// How long nodes may take until all their services run.
     #[arg(long, default_value = "2m", value_parser = crate::base::duration::parse)]
     pub timeout: std::time::Duration,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Prints the lab as JSON.
     #[arg(long)]
     pub json: bool,
@@ -210,13 +209,12 @@ pub struct LogsArgs {
 pub struct GraphArgs {
     /// Topology file.
     pub file: PathBuf,
-    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
-    /// `<topology>_vars.*` beside it.
-    #[arg(long, value_name = "FILE")]
-    pub vars: Vec<PathBuf>,
     /// Form of the drawing.
     #[arg(short, long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Forms of a drawing.
@@ -236,16 +234,27 @@ pub struct ValidateArgs {
     /// Topology, experiment or contract files, or folders of experiments.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Does not look whether files that they refer to exist.
+    #[arg(long)]
+    pub no_stat: bool,
+    /// Prints what was read as JSON: of a topology, the resolved lab.
+    #[arg(long)]
+    pub json: bool,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// How a topology is read, and which part of it is meant.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArgs {
     /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
     /// `<topology>_vars.*` beside it.
     #[arg(long, value_name = "FILE")]
     pub vars: Vec<PathBuf>,
-    /// Does not look whether files that they refer to exist.
-    #[arg(long)]
-    pub no_stat: bool,
-    /// Prints what was read as JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// Only these nodes, and links with both ends at them; comma-separated, may be repeated.
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub node_filter: Vec<String>,
 }
 
 /// Arguments of `render`.
@@ -253,13 +262,12 @@ pub struct ValidateArgs {
 pub struct RenderArgs {
     /// Topology file.
     pub file: PathBuf,
-    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
-    /// `<topology>_vars.*` beside it.
-    #[arg(long, value_name = "FILE")]
-    pub vars: Vec<PathBuf>,
     /// Writes nothing; fails when a rendered file differs from the one on disk.
     #[arg(long)]
     pub check: bool,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Arguments of `faults`.

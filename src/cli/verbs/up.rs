@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::base::{LabName, Seed};
-use crate::cli::args::{DownArgs, UpArgs};
+use crate::cli::args::{DownArgs, SelectionArgs, UpArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::say::say;
@@ -22,7 +22,8 @@ pub fn up(args: &UpArgs) -> Outcome {
         .clone()
         .or_else(|| args.file.clone())
         .unwrap_or_default();
-    let topology = super::validate::load_topology(&file, &args.vars, true)?;
+    let topology = super::validate::load_topology(&file, true, &args.selection)?;
+    super::validate::refuse_unsupported(&topology)?;
     let scale = Scale::new(args.scale).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let plan = PlanOptions {
         seed: Seed(args.seed),
@@ -104,6 +105,6 @@ fn wanted(args: &DownArgs) -> Result<Vec<LabName>, Failure> {
 }
 
 fn name_in(file: &Path) -> Result<LabName, Failure> {
-    let topology = super::validate::load_topology(&PathBuf::from(file), &[], false)?;
+    let topology = super::validate::load_topology(&PathBuf::from(file), false, &SelectionArgs::default())?;
     Ok(LabName::new(topology.name))
 }
