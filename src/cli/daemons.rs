@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::runtime::namespaces;
+use crate::runtime::{docker, namespaces};
 use crate::switch;
 use crate::wire::panel;
 
@@ -18,6 +18,9 @@ pub(super) fn dispatch() -> Option<ExitCode> {
     Some(match name {
         "__lab-init" => namespaces::lab_init::daemon_main(&rest),
         "__lab-exercise" => namespaces::exercise::daemon_main(&rest),
+        "__docker-init" => docker::keeper::init_main(),
+        "__docker-keeper" => docker::keeper::keeper_main(),
+        "__docker-patch" => docker::keeper::patch_main(),
         "__dcd" => switch::dcd::daemon_main(rest),
         "__iccpd" => switch::iccpd::daemon_main(rest),
         "__l2ald" => switch::l2ald::daemon_main(rest),
