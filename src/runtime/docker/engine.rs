@@ -10,8 +10,9 @@ use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, ContainerSummary, Volume};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
 };
+use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
 use crate::runtime::RuntimeError;
@@ -93,6 +94,21 @@ impl Engine {
     /// Removes a volume. One that is not there counts as removed.
     pub(super) async fn remove_volume(&self, name: &str) -> Result<(), Error> {
         gone_is_fine(self.docker.remove_volume(name, None::<RemoveVolumeOptions>).await)
+    }
+
+    /// What a container last wrote, to explain why it ended.
+    pub(super) async fn last_words(&self, name: &str) -> String {
+        let options = LogsOptionsBuilder::new()
+            .stdout(true)
+            .stderr(true)
+            .tail("5")
+            .build();
+        let mut lines = Box::pin(self.docker.logs(name, Some(options)));
+        let mut words = String::new();
+        while let Some(Ok(part)) = lines.next().await {
+            words.push_str(&part.to_string());
+        }
+        words.trim().to_owned()
     }
 
     /// The first process of a running container, as the host numbers it.

@@ -66,6 +66,7 @@ pub(super) fn run(
     };
     let mut output = ExecOutput::default();
     let mut begun = None;
+    let mut complaint = String::new();
     let talk = async {
         let id = engine.docker.create_exec(container, options).await?.id;
         begun = Some(id.clone());
@@ -80,7 +81,7 @@ pub(super) fn run(
                 .resize_exec(&id, ResizeExecOptions { height, width })
                 .await;
         }
-        converse(attached, request, &mut output).await?;
+        converse(attached, request, &mut output, &mut complaint).await?;
         Ok::<i64, Error>(engine.docker.inspect_exec(&id).await?.exit_code.unwrap_or(0))
     };
     let code = match request.timeout {
@@ -98,10 +99,14 @@ pub(super) fn run(
         }
     };
     drop(terminal);
-    let code = code.map_err(failed(what))?;
-    let complaint = output.stdout.starts_with(COMPLAINT) || output.stderr.starts_with(COMPLAINT);
-    if (code == NOT_FOUND || code == NOT_EXECUTABLE) && (complaint || request.inherit) {
-        output.stdout.clear();
+    let mut code = code.map_err(failed(what))?;
+    let complaint = std::mem::take(&mut complaint);
+    if !complaint.is_empty() {
+        // The engine says 126 for both.
+        let nowhere = ["not found", "no such file"]
+            .iter()
+            .any(|words| complaint.contains(words));
+        code = if nowhere { NOT_FOUND } else { NOT_EXECUTABLE };
         output.stderr = explain(code, plan, request).into_bytes();
     }
     output.code = i32::try_from(code).unwrap_or(i32::MAX);
@@ -139,6 +144,7 @@ async fn converse(
     attached: StartExecResults,
     request: &ExecRequest,
     captured: &mut ExecOutput,
+    complaint: &mut String,
 ) -> Result<(), Error> {
     let StartExecResults::Attached {
         mut output,
@@ -169,8 +175,8 @@ async fn converse(
             }
         };
         match (request.inherit, error) {
-            // Its first words may be the engine's complaint, which is told in faultlab's words instead.
-            (true, _) if message.starts_with(COMPLAINT) => {}
+            // Told in faultlab's own words instead.
+            _ if message.starts_with(COMPLAINT) => complaint.push_str(&String::from_utf8_lossy(&message)),
             (true, true) => std::io::stderr().write_all(&message)?,
             (true, false) => {
                 let mut out = std::io::stdout().lock();

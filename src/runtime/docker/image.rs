@@ -25,7 +25,7 @@ const REPOSITORY: &str = "faultlab/node";
 const RECIPE: &str = "faultlab.recipe";
 
 /// Changes with what this file and `packages.rs` do.
-const RECIPE_VERSION: u32 = 1;
+const RECIPE_VERSION: u32 = 2;
 
 /// The reference image.
 #[derive(Clone, Debug, PartialEq, Eq)]

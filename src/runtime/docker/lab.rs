@@ -252,9 +252,8 @@ async fn start_node(
             let alive = engine.pid(name).await.map_err(said)?.is_some();
             let off = storage.status(node).is_ok_and(|status| status == OFF);
             if !alive && off {
-                return Err(format!(
-                    "its container {name} ended at once; `docker logs {name}` tells why"
-                ));
+                let words = engine.last_words(name).await;
+                return Err(format!("its container ended at once: {words}"));
             }
             if !alive || Instant::now() > end {
                 return Ok(());

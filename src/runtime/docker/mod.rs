@@ -16,6 +16,7 @@ mod storage;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ const KEEPING: Duration = Duration::from_secs(30);
 pub struct DockerEngine {
     engine: Arc<Engine>,
     grants: Grants,
+    binary: PathBuf,
 }
 
 impl DockerEngine {
@@ -64,6 +66,7 @@ impl DockerEngine {
             });
         }
         Ok(Self {
+            binary: "/proc/self/exe".into(),
             engine: Arc::new(engine),
             grants: Grants {
                 bounding: bounding_set(),
@@ -71,6 +74,12 @@ impl DockerEngine {
                 tun: std::path::Path::new("/dev/net/tun").exists(),
             },
         })
+    }
+
+    /// Takes another program than the running one for faultlab itself, which becomes the first process of containers.
+    #[must_use]
+    pub fn with_binary(self, binary: PathBuf) -> Self {
+        Self { binary, ..self }
     }
 
     fn make(&self, plan: &LabPlan, lifetime: Lifetime, image: &str) -> Result<DockerLab, RuntimeError> {
@@ -102,7 +111,7 @@ impl DockerEngine {
             Err(error) if status(&error) == Some(409) => return Err(RuntimeError::LabExists(name.clone())),
             other => other.map_err(failed(format!("make the patch of lab {name}")))?,
         };
-        let made = furnish(engine, &parts, plan);
+        let made = furnish(engine, &parts, plan, &self.binary);
         match made {
             Ok(storage) => Ok(DockerLab::new(
                 Arc::clone(engine),
@@ -121,10 +130,15 @@ impl DockerEngine {
 }
 
 /// Fills a lab's volume and starts all that stays.
-fn furnish(engine: &Engine, parts: &Parts<'_>, plan: &LabPlan) -> Result<Storage, RuntimeError> {
+fn furnish(
+    engine: &Engine,
+    parts: &Parts<'_>,
+    plan: &LabPlan,
+    binary: &Path,
+) -> Result<Storage, RuntimeError> {
     let storage = storage_of(engine, parts.lab)?;
     storage
-        .fill(plan)
+        .fill(plan, binary)
         .map_err(|error| system(format!("fill the volume of lab {}", parts.lab), error))?;
     let parts = Parts {
         storage: Some(&storage),
@@ -133,7 +147,7 @@ fn furnish(engine: &Engine, parts: &Parts<'_>, plan: &LabPlan) -> Result<Storage
     engine
         .wait(start_all(engine, &parts, plan))
         .map_err(|(what, error)| failed(format!("start {what}"))(error))?;
-    wait_for_keepers(&storage, plan)?;
+    wait_for_keepers(engine, &storage, plan)?;
     Ok(storage)
 }
 
@@ -165,17 +179,30 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
-fn wait_for_keepers(storage: &Storage, plan: &LabPlan) -> Result<(), RuntimeError> {
+fn wait_for_keepers(engine: &Engine, storage: &Storage, plan: &LabPlan) -> Result<(), RuntimeError> {
+    let operation = |node: &NodeName| format!("keep the network namespace of {node}");
     let end = Instant::now() + KEEPING;
     for node in &plan.nodes {
         while storage.status(&node.node).is_err() {
+            let name = parts::keeper_name(&plan.name, &node.node);
+            let alive = engine
+                .wait(engine.pid(&name))
+                .map_err(failed(operation(&node.node)))?;
+            if alive.is_none() && storage.status(&node.node).is_err() {
+                let words = engine.wait(engine.last_words(&name));
+                return Err(RuntimeError::Refused {
+                    lab: plan.name.clone(),
+                    operation: operation(&node.node),
+                    reason: format!("its container ended at once: {words}"),
+                });
+            }
             if Instant::now() > end {
                 return Err(RuntimeError::Deadline {
-                    operation: format!("keeping the network namespace of {}", node.node),
+                    operation: operation(&node.node),
                     deadline: KEEPING,
                 });
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
     Ok(())

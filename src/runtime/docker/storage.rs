@@ -20,7 +20,7 @@ impl Storage {
     }
 
     /// Writes the plan and faultlab's binary, and makes the nodes' directories.
-    pub(super) fn fill(&self, plan: &LabPlan) -> io::Result<()> {
+    pub(super) fn fill(&self, plan: &LabPlan, binary: &Path) -> io::Result<()> {
         for node in &plan.nodes {
             for part in [
                 self.meeting(&node.node),
@@ -35,7 +35,7 @@ impl Storage {
             )?;
         }
         // A copy: labs outlive the file that made them, and a replaced one must not change under a running lab.
-        fs::copy("/proc/self/exe", self.binary())?;
+        fs::copy(binary, self.binary())?;
         // Last: whoever finds it finds a whole lab.
         fs::write(self.0.join(PLAN), serde_json::to_vec(plan)?)
     }

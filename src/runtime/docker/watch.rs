@@ -48,12 +48,21 @@ fn look(engine: &Engine, label: String, book: &Book) {
         let seen = book.entry(NodeName::new(node)).or_default();
         match (part.as_str(), container.state) {
             ("node", Some(ContainerSummaryStateEnum::PAUSED)) => seen.paused = true,
+            ("node", Some(ContainerSummaryStateEnum::EXITED)) => {
+                seen.ended = container.status.as_deref().and_then(exit_code);
+            }
             ("keeper", Some(ContainerSummaryStateEnum::EXITED | ContainerSummaryStateEnum::DEAD)) => {
                 seen.lost = true;
             }
             _ => {}
         }
     }
+}
+
+/// The number in `Exited (137) 2 seconds ago`.
+fn exit_code(status: &str) -> Option<i64> {
+    let (_, rest) = status.split_once('(')?;
+    rest.split_once(')')?.0.parse().ok()
 }
 
 fn note(book: &Book, event: &EventMessage) {
