@@ -51,19 +51,7 @@ pub(super) fn run(
         None
     };
     let tty = terminal.is_some();
-    let options = CreateExecOptions {
-        attach_stdin: Some(request.inherit || !request.stdin.is_empty()),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        tty: Some(tty),
-        env: std::env::var("TERM")
-            .ok()
-            .filter(|_| tty)
-            .map(|term| vec![format!("TERM={term}")]),
-        working_dir: Some("/root".to_owned()),
-        cmd: Some(request.argv.clone()),
-        ..CreateExecOptions::default()
-    };
+    let options = options(request, tty);
     let mut output = ExecOutput::default();
     let mut begun = None;
     let mut complaint = String::new();
@@ -75,7 +63,7 @@ pub(super) fn run(
             ..StartExecOptions::default()
         };
         let attached = engine.docker.start_exec(&id, Some(start)).await?;
-        if let Some((height, width)) = terminal.as_ref().and_then(Terminal::size) {
+        if let Some((height, width)) = terminal.as_ref().and_then(|_| Terminal::size()) {
             let _ = engine
                 .docker
                 .resize_exec(&id, ResizeExecOptions { height, width })
@@ -100,13 +88,8 @@ pub(super) fn run(
     };
     drop(terminal);
     let mut code = code.map_err(failed(what))?;
-    let complaint = std::mem::take(&mut complaint);
     if !complaint.is_empty() {
-        // The engine says 126 for both.
-        let nowhere = ["not found", "no such file"]
-            .iter()
-            .any(|words| complaint.contains(words));
-        code = if nowhere { NOT_FOUND } else { NOT_EXECUTABLE };
+        code = meaning(&complaint);
         output.stderr = explain(code, plan, request).into_bytes();
     }
     output.code = i32::try_from(code).unwrap_or(i32::MAX);
@@ -114,6 +97,32 @@ pub(super) fn run(
         let _ = std::io::stderr().write_all(&output.stderr);
     }
     Ok(output)
+}
+
+fn options(request: &ExecRequest, tty: bool) -> CreateExecOptions<String> {
+    CreateExecOptions {
+        attach_stdin: Some(request.inherit || !request.stdin.is_empty()),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(tty),
+        env: std::env::var("TERM")
+            .ok()
+            .filter(|_| tty)
+            .map(|term| vec![format!("TERM={term}")]),
+        working_dir: Some("/root".to_owned()),
+        cmd: Some(request.argv.clone()),
+        ..CreateExecOptions::default()
+    }
+}
+
+/// A shell's exit code for the engine's complaint: the engine says 126 for both.
+fn meaning(complaint: &str) -> i64 {
+    let nowhere = ["not found", "no such file"];
+    if nowhere.iter().any(|words| complaint.contains(words)) {
+        NOT_FOUND
+    } else {
+        NOT_EXECUTABLE
+    }
 }
 
 /// Kills a command, which the engine itself has no call for.
@@ -218,7 +227,7 @@ impl Terminal {
     }
 
     /// Rows and columns.
-    fn size(&self) -> Option<(u16, u16)> {
+    fn size() -> Option<(u16, u16)> {
         nix::ioctl_read_bad!(window_size, nix::libc::TIOCGWINSZ, nix::libc::winsize);
         let mut size = nix::libc::winsize {
             ws_row: 0,

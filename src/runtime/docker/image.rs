@@ -47,8 +47,8 @@ pub(super) fn ensure(engine: &Engine, watch: &mut dyn FnMut(&str)) -> Result<Ima
     let reading = |error| system("list the packages for the reference image", error);
     let packages = match packages::versions() {
         Ok(Ok(packages)) => packages,
-        Ok(Err(missing)) => return Err(lacks(&missing.join(" "))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(lacks("dpkg")),
+        Ok(Err(missing)) => return ready_made(engine, &missing.join(" ")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return ready_made(engine, "dpkg"),
         Err(error) => return Err(reading(error)),
     };
     let recipe = hex(&Sha256::digest(format!("{RECIPE_VERSION} {packages:?}")));
@@ -71,6 +71,18 @@ pub(super) fn ensure(engine: &Engine, watch: &mut dyn FnMut(&str)) -> Result<Ima
     load(engine, archive)?;
     let made = Some((size, started.elapsed()));
     Ok(Image { reference, made })
+}
+
+/// The image that somebody made from the Dockerfile, where this machine cannot make its own.
+fn ready_made(engine: &Engine, missing: &str) -> Result<Image, RuntimeError> {
+    let reference = format!("{REPOSITORY}:latest");
+    match engine.wait(engine.docker.inspect_image(&reference)) {
+        Ok(_) => Ok(Image {
+            reference,
+            made: None,
+        }),
+        Err(_) => Err(lacks(missing)),
+    }
 }
 
 fn lacks(missing: &str) -> RuntimeError {

@@ -71,7 +71,7 @@ impl DockerEngine {
             grants: Grants {
                 bounding: bounding_set(),
                 apparmor: options.iter().any(|option| option.contains("apparmor")),
-                tun: std::path::Path::new("/dev/net/tun").exists(),
+                tun: Path::new("/dev/net/tun").exists(),
             },
         })
     }
