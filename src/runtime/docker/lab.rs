@@ -15,8 +15,9 @@ use tokio::sync::Semaphore;
 use super::engine::{Engine, failed, system};
 use super::keeper::OFF;
 use super::parts::{self, Grants, Parts};
+use super::start::start_node;
 use super::storage::Storage;
-use super::{cores, exec, of_node, reason, recover, watch};
+use super::{cores, exec, of_node, recover, watch};
 use crate::base::{LabName, NodeName, ServiceName};
 use crate::nos::plan::NodePlan;
 use crate::runtime::namespaces::node_requests::{SupervisorReply, SupervisorRequest};
@@ -25,14 +26,11 @@ use crate::runtime::{
     ExecOutput, ExecRequest, Lab, LabPlan, LogLine, NodeHandle, NodeState, NodeStatus, RuntimeError,
 };
 
-/// How long a started container's init may take to report.
-const FIRST_WORD: Duration = Duration::from_secs(60);
-
 /// How long a cut of power may take.
 const CUTTING: Duration = Duration::from_secs(30);
 
 /// How often a file is looked at while something is awaited.
-const LOOK: Duration = Duration::from_millis(5);
+pub(super) const LOOK: Duration = Duration::from_millis(5);
 
 /// What every container of the lab is made from.
 #[derive(Clone, Debug)]
@@ -227,40 +225,6 @@ impl DockerLab {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Starts a node's container and waits for its init's first word.
-async fn start_node(
-    engine: &Engine,
-    storage: &Storage,
-    node: &NodeName,
-    name: &str,
-    body: bollard::models::ContainerCreateBody,
-) -> Result<(), String> {
-    let said = |error: bollard::errors::Error| reason(&error);
-    engine.remove(name).await.map_err(said)?;
-    engine.start(name, body).await.map_err(said)?;
-    let end = Instant::now() + FIRST_WORD;
-    let mut next_look = Instant::now() + Duration::from_secs(1);
-    while storage
-        .status(node)
-        .is_ok_and(|status| status.state == NodeState::Off)
-    {
-        tokio::time::sleep(LOOK).await;
-        if Instant::now() > next_look {
-            next_look = Instant::now() + Duration::from_secs(1);
-            let alive = engine.pid(name).await.map_err(said)?.is_some();
-            let off = storage.status(node).is_ok_and(|status| status == OFF);
-            if !alive && off {
-                let words = engine.last_words(name).await;
-                return Err(format!("its container ended at once: {words}"));
-            }
-            if !alive || Instant::now() > end {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Lab for DockerLab {

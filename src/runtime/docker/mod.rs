@@ -12,6 +12,7 @@ mod lab;
 mod packages;
 mod parts;
 pub mod recover;
+mod start;
 mod storage;
 mod watch;
 

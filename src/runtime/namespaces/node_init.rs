@@ -43,8 +43,12 @@ pub(super) fn live(plan: &NodePlan, netns: &OwnedFd, to_lab: UnixDatagram) -> ! 
 }
 
 /// Lives the same life as the first process of a container, whose engine has made its namespaces and root directory.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method's own path is not general enough over the node's lifetime"
+)]
 pub(in crate::runtime) fn live_in_container(plan: &NodePlan, to_keeper: UnixDatagram) -> ! {
-    live_after(plan, to_keeper, Node::prepare_container)
+    live_after(plan, to_keeper, |node| node.prepare_container())
 }
 
 fn live_after(
