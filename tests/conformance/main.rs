@@ -204,23 +204,16 @@ fn a_node_boots_runs_commands_and_is_gone_with_its_lab(runtime: &dyn Runtime) {
     assert!(matches!(runtime.open(&name), Err(RuntimeError::NoSuchLab { .. })));
 }
 
-fn links_and_flash_outlive_a_power_cut_and_nothing_else_does(runtime: &dyn Runtime) {
-    let ends = ["a", "b"].map(|name| {
-        let mut plan = node(name);
-        plan.interfaces = vec!["eth1".into()];
-        plan
-    });
-    let lab = make(runtime, "power", ends.to_vec());
-    let (a, b) = (NodeName::from("a"), NodeName::from("b"));
-    let panel = Panel::start(lab.as_ref()).unwrap();
-    let endpoints: Vec<EndpointName> = [&a, &b]
+/// Connects `eth1` of both.
+fn cable(lab: &dyn Lab, panel: &Panel, nodes: [&NodeName; 2]) {
+    let endpoints: Vec<EndpointName> = nodes
         .map(|node| EndpointName {
             node: node.clone(),
             interface: "eth1".into(),
         })
         .to_vec();
     let macs = Mac::of_all(lab.name(), &endpoints);
-    let netns: Vec<OwnedFd> = [&a, &b].iter().map(|node| lab.netns(node).unwrap()).collect();
+    let netns: Vec<OwnedFd> = nodes.iter().map(|node| lab.netns(node).unwrap()).collect();
     let end = |at: usize| WireEnd {
         node: endpoints[at].node.clone(),
         interface: endpoints[at].interface.clone(),
@@ -234,6 +227,18 @@ fn links_and_flash_outlive_a_power_cut_and_nothing_else_does(runtime: &dyn Runti
         mtu: 1500,
     };
     panel.connect(&[wire]).unwrap();
+}
+
+fn links_and_flash_outlive_a_power_cut_and_nothing_else_does(runtime: &dyn Runtime) {
+    let ends = ["a", "b"].map(|name| {
+        let mut plan = node(name);
+        plan.interfaces = vec!["eth1".into()];
+        plan
+    });
+    let lab = make(runtime, "power", ends.to_vec());
+    let (a, b) = (NodeName::from("a"), NodeName::from("b"));
+    let panel = Panel::start(lab.as_ref()).unwrap();
+    cable(lab.as_ref(), &panel, [&a, &b]);
     boot(lab.as_ref(), &a);
     boot(lab.as_ref(), &b);
     for (node, address) in [(&a, "10.0.0.1/24"), (&b, "10.0.0.2/24")] {
