@@ -23,6 +23,18 @@ pub struct Cli {
     /// When to colour what people read.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "FAULTLAB_COLOR")]
     pub color: Color,
+    /// What labs are made of. Labs of one runtime are not seen by the other.
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeChoice::Namespaces, env = "FAULTLAB_RUNTIME")]
+    pub runtime: RuntimeChoice,
+}
+
+/// What labs are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeChoice {
+    /// Namespaces of this machine: nothing to install, gone with the process.
+    Namespaces,
+    /// Containers of this machine's Docker engine.
+    Docker,
 }
 
 /// When to colour.
@@ -72,6 +84,10 @@ pub enum Verb {
     Kinds(KindsArgs),
     /// Judges a recorded run again.
     Analyze(AnalyzeArgs),
+    /// Makes the image that nodes run on Docker.
+    Image(ImageArgs),
+    /// Removes what killed runs left on Docker; labs that are meant to stay are left alone.
+    Recover(JsonArgs),
     /// Tells what this machine can do.
     Doctor(JsonArgs),
     /// Prints the JSON Schema of a file type.
@@ -316,6 +332,21 @@ pub enum KindsVerb {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: ImageVerb,
+}
+
+/// What to do with the image.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Makes it from the packages installed on this machine, without a registry, unless it is there already.
+    Build(JsonArgs),
 }
 
 /// Arguments of `analyze`.

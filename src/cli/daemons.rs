@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::runtime::docker;
 use crate::runtime::drivers;
 use crate::runtime::namespaces;
 use crate::switch;
@@ -24,6 +25,9 @@ pub(super) fn dispatch() -> Option<ExitCode> {
     Some(match name {
         "__lab-init" => namespaces::lab_init::daemon_main(&rest),
         "__lab-exercise" => namespaces::exercise::daemon_main(&rest),
+        "__docker-init" => docker::keeper::init_main(),
+        "__docker-keeper" => docker::keeper::keeper_main(),
+        "__docker-patch" => docker::keeper::patch_main(),
         "__dcd" => switch::dcd::daemon_main(rest),
         "__iccpd" => switch::iccpd::daemon_main(rest),
         "__l2ald" => switch::l2ald::daemon_main(rest),

@@ -4,6 +4,7 @@
 //! files and sockets, a way to run a command, to read logs, to freeze, to cut and restore its power. Wires, probes and
 //! faults build on that alone. Calls block and are short; the engine runs them off its async threads.
 
+pub mod docker;
 pub mod drivers;
 pub mod error;
 pub mod handle;

@@ -6,17 +6,17 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::base::{LabName, Seed};
-use crate::cli::args::{DownArgs, SelectionArgs, UpArgs};
+use crate::cli::args::{DownArgs, RuntimeChoice, SelectionArgs, UpArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::say::say;
 use crate::cli::{privilege, signals};
 use crate::engine::{Cancel, LabRequest, bring_up, lab_facts};
 use crate::nos::{PlanOptions, Scale, plan_nodes};
-use crate::runtime::{Lifetime, Runtime};
+use crate::runtime::Lifetime;
 
 /// Brings a lab up that stays.
-pub fn up(args: &UpArgs) -> Outcome {
+pub fn up(args: &UpArgs, choice: RuntimeChoice) -> Outcome {
     let file = args
         .topo
         .clone()
@@ -31,8 +31,8 @@ pub fn up(args: &UpArgs) -> Outcome {
         ..PlanOptions::default()
     };
     plan_nodes(&topology, &plan)?;
-    privilege::to_make_labs()?;
-    let runtime = super::runtime()?;
+    privilege::to_make_labs(choice)?;
+    let runtime = super::runtime(choice)?;
     let cancel = Cancel::default();
     signals::install(&cancel);
     let request = LabRequest {
@@ -51,7 +51,7 @@ pub fn up(args: &UpArgs) -> Outcome {
         topology.nodes.len(),
         topology.links.len()
     ));
-    let lab = bring_up(&runtime, &request, &cancel)?;
+    let lab = bring_up(runtime.as_ref(), &request, &cancel)?;
     say(format_args!(
         "{} is up after {}",
         request.name,
@@ -72,8 +72,8 @@ pub fn up(args: &UpArgs) -> Outcome {
 }
 
 /// Takes labs down; all of them, even when one fails.
-pub fn down(args: &DownArgs) -> Outcome {
-    let runtime = super::runtime()?;
+pub fn down(args: &DownArgs, choice: RuntimeChoice) -> Outcome {
+    let runtime = super::runtime(choice)?;
     let names = if args.all { runtime.list()? } else { wanted(args)? };
     let mut worst = Exit::Passed;
     for name in &names {

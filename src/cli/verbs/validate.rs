@@ -1,6 +1,6 @@
 //! `validate` and `render`: files, without running anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 

@@ -12,7 +12,8 @@ mod read;
 use std::path::Path;
 
 use super::NosError;
-use crate::base::document::{Diagnostics, Document, Value};
+use crate::base::Diagnostics;
+use crate::base::document::{Document, Value};
 use crate::base::suggest::did_you_mean;
 
 pub use definition::{

@@ -8,7 +8,8 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::base::document::{Diagnostics, Document, Node, Position, Value};
+use crate::base::Diagnostics;
+use crate::base::document::{Document, Node, Position, Value};
 use crate::base::suggest::did_you_mean;
 
 /// Reads a document as a type.
