@@ -6,6 +6,8 @@ use super::value::Value;
 
 /// Go prints no wider than this.
 const WIDEST: usize = 1_000_000;
+/// Rust formats no longer ones.
+const MOST_DIGITS: usize = 60_000;
 
 #[derive(Clone, Default)]
 struct Directive {
@@ -77,6 +79,9 @@ impl Formatter<'_, '_> {
             self.rest = rest;
             good &= self.index();
             how.precision = Some(self.size(&mut false).unwrap_or(0));
+        }
+        if how.precision.is_some_and(|precision| precision > MOST_DIGITS) {
+            return Err(format!("more than {MOST_DIGITS} digits after a `.`"));
         }
         good &= self.index();
         let Some(verb) = self.rest.chars().next() else {

@@ -261,6 +261,7 @@ fn mistakes_are_told_with_their_place() {
         "{{ net.CIDRHost 300 \"10.0.0.0/24\" }}",
         "{{ 99999999999999999999 }}",
         "{{ 'ab' }}",
+        "{{ printf \"%.65536f\" 1.5 }}",
         "{{ if 1 }}{{ define \"x\" }}{{ end }}{{ end }}",
         "{{ }}",
         "{{ 1 ; 2 }}",
@@ -310,7 +311,7 @@ fn what_never_ends_is_stopped() {
             "template",
         ),
         (
-            "{{ range 100 }}{{ printf \"%999999d%.999999f\" 1 1.0 }}{{ end }}".to_owned(),
+            "{{ range 100 }}{{ printf \"%999999d%.60000f\" 1 1.0 }}{{ end }}".to_owned(),
             "MiB",
         ),
         (format!("{{{{ {deep} }}}}"), "nested deeper"),
