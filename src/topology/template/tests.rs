@@ -123,6 +123,12 @@ fn blocks_follow_go() {
             "{{ $i := 9 }}{{ $v := 9 }}{{ range $i, $v = .list }}{{ end }}{{ $i }}{{ $v }}",
             "2c",
         ),
+    ]);
+}
+
+#[test]
+fn templates_call_each_other_without_sharing_variables() {
+    gives(&[
         (
             "{{ define \"t\" }}<{{ . }}{{ $ }}>{{ end }}{{ template \"t\" .n }}{{ template \"t\" }}",
             "<33><<no value><no value>>",
