@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a lab that cannot be read has failed its test")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use faultlab::nos::{Nos, PlanOptions, plan_nodes, render};

@@ -109,7 +109,7 @@ impl<'a> Expander<'a> {
                 Kind::Close => break,
                 Kind::End => return Err(self.tokens.unclosed(opened)),
                 Kind::Variable => {
-                    word = Some(Word::Variable(token.text.strip_prefix('$').unwrap_or(token.text)))
+                    word = Some(Word::Variable(token.text.strip_prefix('$').unwrap_or(token.text)));
                 }
                 Kind::Text => {
                     let mut text = token.text.to_owned();
@@ -130,9 +130,8 @@ impl<'a> Expander<'a> {
             Word::Variable(name) => self.value(name),
         };
         Ok(match (operator, own) {
-            ("+" | ":+", Some(_)) => filled(word),
             ("+" | ":+", None) => String::new(),
-            (_, None) => filled(word),
+            ("+" | ":+", Some(_)) | (_, None) => filled(word),
             (":-" | ":=", Some(own)) if own.is_empty() || *own == format!("${name}") => filled(word),
             _ => self.value(name),
         })

@@ -214,7 +214,7 @@ fn a_templated_fabric_is_read_with_its_variables_and_templates() {
     let topology = load(&file, &options()).unwrap();
     assert_eq!((topology.nodes.len(), topology.links.len()), (7, 8));
     assert_eq!(
-        topology.nodes["leaf3"].line, 15,
+        topology.nodes["leaf3"].line, 14,
         "nodes know the line of the template"
     );
 }

@@ -330,7 +330,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Checks that a function exists.
-    pub(super) fn function(&self, at: Spot, name: &str) -> Result<String, Mistake> {
+    pub(super) fn function(at: Spot, name: &str) -> Result<String, Mistake> {
         if functions::exists(name) {
             return Ok(name.to_owned());
         }

@@ -182,7 +182,7 @@ impl Parser<'_> {
                 "if" | "else" | "end" | "range" | "with" | "define" | "template" | "block" => {
                     return Err(mistake(format!("`{}` cannot stand here", token.text)));
                 }
-                name => Word::Function(self.function(at, name)?),
+                name => Word::Function(Self::function(at, name)?),
             },
             Kind::Number => Word::Constant(numbers::literal(token.text).map_err(mistake)?),
             Kind::Character => Word::Constant(numbers::character(token.text).map_err(mistake)?),

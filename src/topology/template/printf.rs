@@ -6,8 +6,11 @@ use super::value::Value;
 
 /// Go prints no wider than this.
 const WIDEST: usize = 1_000_000;
+/// Rust formats no longer ones.
+const MOST_DIGITS: usize = 60_000;
 
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "Go's five flags")]
 struct Directive {
     minus: bool,
     plus: bool,
@@ -77,6 +80,9 @@ impl Formatter<'_, '_> {
             self.rest = rest;
             good &= self.index();
             how.precision = Some(self.size(&mut false).unwrap_or(0));
+        }
+        if how.precision.is_some_and(|precision| precision > MOST_DIGITS) {
+            return Err(format!("more than {MOST_DIGITS} digits after a `.`"));
         }
         good &= self.index();
         let Some(verb) = self.rest.chars().next() else {
@@ -224,9 +230,12 @@ fn shortest(size: f64, precision: usize) -> String {
     let digits = precision.max(1);
     let scientific = format!("{size:.*e}", digits - 1);
     let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let trim = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let trim = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     let power: i64 = power.parse().unwrap_or(0);
     if power < -4 || power >= i64::try_from(digits).unwrap_or(i64::MAX) {

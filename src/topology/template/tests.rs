@@ -123,6 +123,12 @@ fn blocks_follow_go() {
             "{{ $i := 9 }}{{ $v := 9 }}{{ range $i, $v = .list }}{{ end }}{{ $i }}{{ $v }}",
             "2c",
         ),
+    ]);
+}
+
+#[test]
+fn templates_call_each_other_without_sharing_variables() {
+    gives(&[
         (
             "{{ define \"t\" }}<{{ . }}{{ $ }}>{{ end }}{{ template \"t\" .n }}{{ template \"t\" }}",
             "<33><<no value><no value>>",
@@ -261,6 +267,7 @@ fn mistakes_are_told_with_their_place() {
         "{{ net.CIDRHost 300 \"10.0.0.0/24\" }}",
         "{{ 99999999999999999999 }}",
         "{{ 'ab' }}",
+        "{{ printf \"%.65536f\" 1.5 }}",
         "{{ if 1 }}{{ define \"x\" }}{{ end }}{{ end }}",
         "{{ }}",
         "{{ 1 ; 2 }}",
@@ -310,7 +317,7 @@ fn what_never_ends_is_stopped() {
             "template",
         ),
         (
-            "{{ range 100 }}{{ printf \"%999999d%.999999f\" 1 1.0 }}{{ end }}".to_owned(),
+            "{{ range 100 }}{{ printf \"%999999d%.60000f\" 1 1.0 }}{{ end }}".to_owned(),
             "MiB",
         ),
         (format!("{{{{ {deep} }}}}"), "nested deeper"),
