@@ -55,5 +55,8 @@ fn finish(sources: Sources, options: &LoadOptions) -> Result<Topology, TopologyE
     for line in topology.links.iter_mut().map(|link| &mut link.line) {
         *line = prepared.line(*line);
     }
-    problems.into_list().into_result(topology).map_err(|found| invalid(&found))
+    problems
+        .into_list()
+        .into_result(topology)
+        .map_err(|found| invalid(&found))
 }

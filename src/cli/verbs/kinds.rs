@@ -194,7 +194,12 @@ fn step(step: &Step) -> String {
         Step::Cli(command) => format!("cli: {command}"),
         Step::Netconf(change) => {
             let text = serde_json::to_string(change).unwrap_or_default();
-            format!("netconf: {}", text.trim_matches(['{', '}']).replace('"', "").replacen(':', " ", 1))
+            format!(
+                "netconf: {}",
+                text.trim_matches(['{', '}'])
+                    .replace('"', "")
+                    .replacen(':', " ", 1)
+            )
         }
         Step::Monitor(command) => format!("QEMU monitor: {command}"),
         Step::Carrier { up: true } => "carrier back on the cable".to_owned(),
