@@ -43,7 +43,7 @@ fn obey(cli: &Cli) -> Outcome {
         Verb::Console(args) => verbs::exec::console(args, cli.runtime),
         Verb::Logs(args) => verbs::exec::logs(args, cli.runtime),
         Verb::Graph(args) => verbs::graph::graph(args),
-        Verb::Validate(args) => verbs::validate::validate(args),
+        Verb::Validate(args) => verbs::validate::validate(args, cli.runtime),
         Verb::Render(args) => verbs::validate::render(args),
         Verb::Faults(args) => verbs::faults::faults(args),
         Verb::Kinds(args) => verbs::kinds::kinds(args),

@@ -15,7 +15,7 @@ use crate::base::NodeName;
 pub enum Target {
     /// Nodes are namespaces of this machine running its programs; no images.
     Namespaces,
-    /// Nodes are containers.
+    /// Nodes are containers of the reference image.
     Docker,
 }
 
@@ -43,8 +43,8 @@ pub struct Remark {
     pub refused: bool,
 }
 
-/// Properties that namespaces do as containerlab does.
-const NAMESPACES: &[&str] = &[
+/// Properties that both runtimes do as containerlab does.
+const HONOURED: &[&str] = &[
     "type",
     "image",
     "exec",
@@ -56,9 +56,6 @@ const NAMESPACES: &[&str] = &[
     "mgmt-ipv6",
     "network-mode",
 ];
-
-/// Properties that containers of faultlab's do not have.
-const NOT_DOCKER: &[&str] = &["certificate", "components", "extras"];
 
 /// Properties that say something to other tools, or nothing where no image is pulled and no lab is changed in place.
 const ELSEWHERE: &[&str] = &[
@@ -133,24 +130,19 @@ fn whole_node(name: &NodeName, node: &Node, target: Target, models: &[&str]) -> 
     }
     // A label that names no model is told with a guess where nodes are planned.
     let modelled = node.label(labels::NOS).is_some() || models.contains(&node.nos());
-    match target {
-        Target::Namespaces if !modelled => Some(refused(
+    (!modelled).then(|| {
+        refused(
             format!(
-                "kind `{kind}`{} needs its vendor's image, which runtime namespaces does not run",
+                "kind `{kind}`{} needs its vendor's image, which runtime {target} does not run",
                 with_image(node)
             ),
             format!(
-                "use `--runtime docker`, or set the label `{}` to one of {} to model it",
+                "set the label `{}` to one of {} to model it",
                 labels::NOS,
                 models.join(", ")
             ),
-        )),
-        Target::Docker if node.image.is_empty() => Some(refused(
-            "it has no `image`".to_owned(),
-            "give it one, or set one for its kind, its group or in `defaults`".to_owned(),
-        )),
-        Target::Namespaces | Target::Docker => None,
-    }
+        )
+    })
 }
 
 fn with_image(node: &Node) -> String {
@@ -185,27 +177,26 @@ fn property(name: &NodeName, node: &Node, key: &str, target: Target) -> Option<R
             format!("`{key}` is ignored on runtime {target}"),
         ))
     };
-    if target == Target::Docker {
-        return NOT_DOCKER.contains(&key).then(ignored).flatten();
-    }
     match key {
         "network-mode" if value == "host" || value.starts_with("container:") => Some(Remark {
-            hint: Some("use `--runtime docker`, or `network-mode: none`".to_owned()),
+            hint: Some("use `network-mode: none`".to_owned()),
             refused: true,
             ..of_node(
                 name,
                 node,
-                format!("`network-mode: {value}` is not possible on runtime namespaces"),
+                format!("`network-mode: {value}` is not possible on runtime {target}"),
             )
         }),
         "image" if node.label(labels::NOS).is_none() && node.nos() == "linux" => {
             let plain = PLAIN.contains(&node.image_name());
-            let problem = format!(
-                "`image` {value} is not run on runtime namespaces: this machine's Linux stands for it"
-            );
+            let stands = match target {
+                Target::Namespaces => "this machine's Linux",
+                Target::Docker => "the reference image",
+            };
+            let problem = format!("`image` {value} is not run on runtime {target}: {stands} stands for it");
             (!plain).then(|| of_node(name, node, problem))
         }
-        key if NAMESPACES.contains(&key) => None,
+        key if HONOURED.contains(&key) => None,
         _ => ignored(),
     }
 }

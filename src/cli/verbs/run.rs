@@ -20,7 +20,7 @@ use crate::record::{Event, InputHash, Verdict};
 pub fn run(args: &RunArgs, choice: RuntimeChoice, color: Color) -> Outcome {
     let mut suite = load(&args.files)?;
     select(&mut suite, &args.only)?;
-    super::validate::check_suite(&suite, true, true)?;
+    super::validate::check_suite(&suite, true, true, choice)?;
     privilege::to_make_labs(choice)?;
     let cancel = Cancel::default();
     signals::install(&cancel);

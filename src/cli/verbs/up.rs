@@ -23,7 +23,7 @@ pub fn up(args: &UpArgs, choice: RuntimeChoice) -> Outcome {
         .or_else(|| args.file.clone())
         .unwrap_or_default();
     let topology = super::validate::load_topology(&file, true, &args.selection)?;
-    super::validate::refuse_unsupported(&topology)?;
+    super::validate::refuse_unsupported(&topology, choice)?;
     let scale = Scale::new(args.scale).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let plan = PlanOptions {
         seed: Seed(args.seed),

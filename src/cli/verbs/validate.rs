@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::base::{Document, Seed};
-use crate::cli::args::{RenderArgs, SelectionArgs, ValidateArgs};
+use crate::cli::args::{RenderArgs, RuntimeChoice, SelectionArgs, ValidateArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{self, Failure};
 use crate::cli::say::say;
@@ -28,14 +28,19 @@ pub fn load_topology(file: &Path, check_files: bool, selection: &SelectionArgs) 
 }
 
 /// Lists what the embedded runtime does not do of what a topology asks for.
-fn remarks(topology: &Topology) -> Vec<Remark> {
-    unsupported(topology, Target::Namespaces, &Nos::ALL.map(Nos::as_str))
+fn remarks(topology: &Topology, runtime: RuntimeChoice) -> Vec<Remark> {
+    let target = match runtime {
+        RuntimeChoice::Namespaces => Target::Namespaces,
+        RuntimeChoice::Docker => Target::Docker,
+    };
+    unsupported(topology, target, &Nos::ALL.map(Nos::as_str))
 }
 
 /// Says what the runtime ignores, and refuses a topology that could not mean the same on it.
-pub fn refuse_unsupported(topology: &Topology) -> Result<(), Failure> {
-    let (refused, ignored): (Vec<_>, Vec<_>) =
-        remarks(topology).into_iter().partition(|remark| remark.refused);
+pub fn refuse_unsupported(topology: &Topology, runtime: RuntimeChoice) -> Result<(), Failure> {
+    let (refused, ignored): (Vec<_>, Vec<_>) = remarks(topology, runtime)
+        .into_iter()
+        .partition(|remark| remark.refused);
     for line in told(topology, &ignored) {
         say(format_args!("warning: {line}"));
     }
@@ -47,11 +52,11 @@ pub fn refuse_unsupported(topology: &Topology) -> Result<(), Failure> {
 }
 
 /// Checks files; all of them, whatever is wrong with the first.
-pub fn validate(args: &ValidateArgs) -> Outcome {
+pub fn validate(args: &ValidateArgs, runtime: RuntimeChoice) -> Outcome {
     let mut worst = Exit::Passed;
     let mut resolved = Vec::new();
     for file in &args.files {
-        match check(file, !args.no_stat, &args.selection) {
+        match check(file, !args.no_stat, &args.selection, runtime) {
             Ok((summary, value)) => {
                 say(format_args!("{}: {summary}", file.display()));
                 resolved.push(value);
@@ -68,14 +73,19 @@ pub fn validate(args: &ValidateArgs) -> Outcome {
     Ok(worst)
 }
 
-fn check(file: &Path, check_files: bool, selection: &SelectionArgs) -> Result<(String, Value), Failure> {
+fn check(
+    file: &Path,
+    check_files: bool,
+    selection: &SelectionArgs,
+    runtime: RuntimeChoice,
+) -> Result<(String, Value), Failure> {
     let input = file.as_os_str() == "-";
     if !input && (file.is_dir() || is_experiment(file)?) {
-        return check_experiments(file, check_files);
+        return check_experiments(file, check_files, runtime);
     }
     let topology = load_topology(file, check_files, selection)?;
     // A good file is one wherever it can run.
-    let remarks = remarks(&topology);
+    let remarks = remarks(&topology, runtime);
     for line in told(&topology, &remarks) {
         say(format_args!("warning: {line}"));
     }
@@ -115,9 +125,13 @@ fn is_experiment(file: &Path) -> Result<bool, Failure> {
     Ok(text.starts_with("experiment:") || text.starts_with("contract:"))
 }
 
-fn check_experiments(file: &Path, check_files: bool) -> Result<(String, Value), Failure> {
+fn check_experiments(
+    file: &Path,
+    check_files: bool,
+    runtime: RuntimeChoice,
+) -> Result<(String, Value), Failure> {
     let suite = crate::experiment::load(file)?;
-    let labs = check_suite(&suite, check_files, false)?;
+    let labs = check_suite(&suite, check_files, false, runtime)?;
     let experiments = suite.experiments().count();
     Ok((
         format!("valid, {experiments} experiments on {labs} topologies"),
@@ -127,13 +141,18 @@ fn check_experiments(file: &Path, check_files: bool) -> Result<(String, Value), 
 
 /// Checks all experiments of a suite against their topologies, and whether the programs are there that their nodes run.
 /// Returns how many topologies there are.
-pub fn check_suite(suite: &Suite, check_files: bool, check_programs: bool) -> Result<usize, Failure> {
+pub fn check_suite(
+    suite: &Suite,
+    check_files: bool,
+    check_programs: bool,
+    runtime: RuntimeChoice,
+) -> Result<usize, Failure> {
     let mut topologies = std::collections::BTreeMap::new();
     for experiment in suite.experiments() {
         let path = &experiment.topology;
         if !topologies.contains_key(path) {
             let topology = load_topology(path, check_files, &SelectionArgs::default())?;
-            refuse_unsupported(&topology)?;
+            refuse_unsupported(&topology, runtime)?;
             topologies.insert(path.clone(), topology);
         }
         crate::engine::check(experiment, &topologies[path])?;
