@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a lab that cannot be read has failed its test")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use faultlab::nos::{Nos, PlanOptions, plan_nodes, render};
@@ -14,9 +14,8 @@ const LABS: [&str; 2] = ["2025-10-mclag", "2026-02-two-pop"];
 fn lab(name: &str) -> Topology {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies/dataforest");
     let options = LoadOptions {
-        environment: BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     load(&folder.join(name), &options).unwrap()
 }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use faultlab::base::{LabName, NodeName};
-use faultlab::nos::plan::{NODE_PERSISTENT, NodeFile, NodePlan, Ready, Restart, Service, ServiceState};
+use faultlab::nos::plan::{
+    Container, NODE_PERSISTENT, NodeFile, NodePlan, Ready, Restart, Service, ServiceState,
+};
 use faultlab::runtime::namespaces::Namespaces;
 use faultlab::runtime::{ExecOutput, ExecRequest, Lab, LabPlan, Lifetime, NodeState, Runtime, RuntimeError};
 use lab_remains::{allowed, remains};
@@ -33,6 +35,7 @@ fn node(name: &str) -> NodePlan {
         services: Vec::new(),
         exec: Vec::new(),
         boot_time: Duration::ZERO,
+        container: Container::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use faultlab::base::LabName;
-use faultlab::nos::plan::{NodeFile, NodePlan, Ready, Restart, Service};
+use faultlab::nos::plan::{Container, NodeFile, NodePlan, Ready, Restart, Service};
 use faultlab::runtime::namespaces::Namespaces;
 use faultlab::runtime::{ExecRequest, Lab, LabPlan, Lifetime, NodeState, Runtime};
 use lab_remains::{allowed, remains};
@@ -71,6 +71,7 @@ fn router(number: usize) -> NodePlan {
         services: vec![daemon("zebra", &[]), daemon("ospfd", &["zebra"])],
         exec: Vec::new(),
         boot_time: Duration::ZERO,
+        container: Container::default(),
     }
 }
 

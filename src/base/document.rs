@@ -3,12 +3,13 @@
 //! serde stops at the first problem and forgets where values came from; a file's author wants all problems at once with
 //! file, line and column. So files are read into this tree, and each room decodes the tree and collects [`Diagnostics`].
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::diagnostics::Diagnostics;
 
 /// A place in a source file. Lines and columns count from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,17 +144,29 @@ impl Document {
     }
 }
 
+/// A file nested deeper than this is hostile, and the tree is walked by recursion.
+const DEEPEST: usize = 200;
+
+/// How many values aliases may stand for together: far more than a lab needs, far less than a machine's memory.
+const MOST_ALIASED: usize = 200_000;
+
 #[derive(Default)]
 struct Builder {
     stack: Vec<Frame>,
-    anchors: BTreeMap<usize, Node>,
+    anchors: BTreeMap<usize, (Node, usize)>,
+    /// Values that aliases have stood for so far.
+    aliased: usize,
     root: Option<Node>,
 }
 
 struct Frame {
     position: Position,
     anchor: usize,
+    /// Values in it so far, itself included.
+    size: usize,
     pending_key: Option<Node>,
+    /// Lines of the keys so far.
+    keys: HashMap<String, usize>,
     /// Values of `<<`, applied at the end so that explicit keys win wherever they stand.
     merges: Vec<Node>,
     value: Value,
@@ -163,13 +176,22 @@ impl Builder {
     fn build(mut self, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
         for event in Parser::new_from_str(text) {
             match event {
-                Ok((event, span)) => self.event(event, position(&span), diagnostics),
+                // A file is its first document.
+                Ok((Event::DocumentEnd, _)) if self.root.is_some() => break,
+                Ok((event, span)) => {
+                    let at = position(&span);
+                    if let Err(problem) = self.event(event, at, diagnostics) {
+                        diagnostics.push(at, problem, None);
+                        return None;
+                    }
+                }
                 Err(error) => {
                     let marker = error.marker();
                     let at = Position {
                         line: marker.line(),
                         column: marker.col() + 1,
                     };
+                    let at = shown_place(text, at);
                     diagnostics.push(at, format!("invalid YAML: {}", error.info()), None);
                     return None;
                 }
@@ -187,43 +209,47 @@ impl Builder {
         })
     }
 
-    fn event(&mut self, event: Event<'_>, at: Position, diagnostics: &mut Diagnostics) {
+    fn event(&mut self, event: Event<'_>, at: Position, diagnostics: &mut Diagnostics) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                let node = Node {
-                    position: at,
-                    value: Value::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    },
+                let value = Value::Scalar {
+                    text: text.into_owned(),
+                    plain,
                 };
-                self.finish(node, anchor, diagnostics);
+                let node = Node { position: at, value };
+                self.finish(node, anchor, 1, diagnostics);
             }
-            Event::SequenceStart(anchor, _) => self.open(at, anchor, Value::Sequence(Vec::new())),
-            Event::MappingStart(anchor, _) => self.open(at, anchor, Value::Mapping(Vec::new())),
+            Event::SequenceStart(anchor, _) => self.open(at, anchor, Value::Sequence(Vec::new()))?,
+            Event::MappingStart(anchor, _) => self.open(at, anchor, Value::Mapping(Vec::new()))?,
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(mut frame) = self.stack.pop() {
                     if let Value::Mapping(pairs) = &mut frame.value {
-                        frame.merges.into_iter().for_each(|node| merge(pairs, node));
+                        for node in frame.merges {
+                            merge(pairs, node, diagnostics);
+                        }
                     }
                     let node = Node {
                         position: frame.position,
                         value: frame.value,
                     };
-                    self.finish(node, frame.anchor, diagnostics);
+                    self.finish(node, frame.anchor, frame.size, diagnostics);
                 }
             }
             Event::Alias(anchor) => {
-                let mut node = self.anchors.get(&anchor).cloned().unwrap_or(Node {
-                    position: at,
-                    value: Value::Scalar {
-                        text: String::new(),
-                        plain: true,
-                    },
-                });
+                let Some((node, size)) = self.anchors.get(&anchor) else {
+                    return Err("an alias stands inside its own anchor".to_owned());
+                };
+                let size = *size;
+                self.aliased += size;
+                if self.aliased > MOST_ALIASED {
+                    return Err(format!(
+                        "the aliases up to here stand for more than {MOST_ALIASED} values"
+                    ));
+                }
+                let mut node = node.clone();
                 node.position = at;
-                self.finish(node, 0, diagnostics);
+                self.finish(node, 0, size, diagnostics);
             }
             Event::Nothing
             | Event::StreamStart
@@ -231,194 +257,115 @@ impl Builder {
             | Event::DocumentStart(_)
             | Event::DocumentEnd => {}
         }
+        Ok(())
     }
 
-    fn open(&mut self, position: Position, anchor: usize, value: Value) {
+    fn open(&mut self, position: Position, anchor: usize, value: Value) -> Result<(), String> {
+        if self.stack.len() >= DEEPEST {
+            return Err(format!("nested deeper than {DEEPEST} levels"));
+        }
         self.stack.push(Frame {
             position,
             anchor,
+            size: 1,
             pending_key: None,
+            keys: HashMap::new(),
             merges: Vec::new(),
             value,
         });
+        Ok(())
     }
 
-    fn finish(&mut self, node: Node, anchor: usize, diagnostics: &mut Diagnostics) {
+    fn finish(&mut self, node: Node, anchor: usize, size: usize, diagnostics: &mut Diagnostics) {
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         let Some(frame) = self.stack.last_mut() else {
             self.root.get_or_insert(node);
             return;
         };
+        frame.size += size;
         match &mut frame.value {
             Value::Sequence(items) => items.push(node),
             Value::Mapping(pairs) => match frame.pending_key.take() {
                 None => frame.pending_key = Some(node),
-                Some(key) if key.as_text() == Some("<<") => frame.merges.push(node),
-                Some(key) => insert(pairs, key, node, diagnostics),
+                Some(key) if is_merge(&key) => frame.merges.push(node),
+                Some(key) => {
+                    if let Some(line) = repeated(&mut frame.keys, &key) {
+                        let name = key.as_text().unwrap_or_default();
+                        let hint = format!("the first one is on line {line}; keep one of them");
+                        diagnostics.push(key.position, format!("key `{name}` is given twice"), Some(hint));
+                    } else {
+                        pairs.push((key, node));
+                    }
+                }
             },
             Value::Scalar { .. } => {}
         }
     }
 }
 
-/// YAML 1.1 merge key: adds the pairs whose keys are not there yet.
-fn merge(pairs: &mut Vec<(Node, Node)>, node: Node) {
-    match node.value {
-        Value::Mapping(merged) => {
-            for (key, value) in merged {
-                if !pairs.iter().any(|(k, _)| k.as_text() == key.as_text()) {
-                    pairs.push((key, value));
-                }
-            }
-        }
-        Value::Sequence(items) => items.into_iter().for_each(|item| merge(pairs, item)),
-        Value::Scalar { .. } => {}
+/// Remembers a key; returns the line of an earlier one of the same name.
+fn repeated(keys: &mut HashMap<String, usize>, key: &Node) -> Option<usize> {
+    let name = key.as_text()?;
+    if let Some(line) = keys.get(name) {
+        return Some(*line);
     }
+    keys.insert(name.to_owned(), key.position.line);
+    None
 }
 
-fn insert(pairs: &mut Vec<(Node, Node)>, key: Node, value: Node, diagnostics: &mut Diagnostics) {
-    let first = pairs
-        .iter()
-        .find(|(k, _)| k.as_text().is_some() && k.as_text() == key.as_text());
-    if let Some((first, _)) = first {
-        let name = key.as_text().unwrap_or_default();
-        let hint = format!(
-            "the first one is on line {}; keep one of them",
-            first.position.line
-        );
-        diagnostics.push(key.position, format!("key `{name}` is given twice"), Some(hint));
-        return;
+fn is_merge(key: &Node) -> bool {
+    matches!(&key.value, Value::Scalar { text, plain: true } if text == "<<")
+}
+
+/// Moves a place beyond the text (where a missing bracket is noticed) to the end of its last line with content, which can
+/// be shown.
+fn shown_place(text: &str, at: Position) -> Position {
+    if text
+        .lines()
+        .nth(at.line.saturating_sub(1))
+        .is_some_and(|line| !line.trim().is_empty())
+    {
+        return at;
     }
-    pairs.push((key, value));
+    let before = text.lines().take(at.line).enumerate();
+    let last = before.filter(|(_, line)| !line.trim().is_empty()).last();
+    last.map_or(at, |(index, line)| Position {
+        line: index + 1,
+        column: line.trim_end().chars().count() + 1,
+    })
+}
+
+/// YAML 1.1 merge key: adds the pairs whose keys are not there yet.
+fn merge(pairs: &mut Vec<(Node, Node)>, node: Node, diagnostics: &mut Diagnostics) {
+    let items = match node.value {
+        Value::Sequence(items) => items,
+        _ => vec![node],
+    };
+    let mut known: std::collections::HashSet<String> = pairs
+        .iter()
+        .filter_map(|(key, _)| key.as_text().map(ToOwned::to_owned))
+        .collect();
+    for item in items {
+        let found = item.describe();
+        let Value::Mapping(merged) = item.value else {
+            let message = format!("`<<` takes a mapping or a list of mappings, found {found}");
+            diagnostics.push(item.position, message, None);
+            continue;
+        };
+        for (key, value) in merged {
+            if key.as_text().is_none_or(|name| known.insert(name.to_owned())) {
+                pairs.push((key, value));
+            }
+        }
+    }
 }
 
 fn position(span: &Span) -> Position {
     Position {
         line: span.start.line(),
         column: span.start.col() + 1,
-    }
-}
-
-/// One problem in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Where.
-    pub position: Position,
-    /// What is wrong and what was expected, as a lowercase fragment.
-    pub message: String,
-    /// The next move.
-    pub hint: Option<String>,
-}
-
-/// All problems of one file, in source order when displayed.
-#[derive(Clone, Debug)]
-pub struct Diagnostics {
-    path: PathBuf,
-    text: Arc<str>,
-    list: Vec<Diagnostic>,
-}
-
-impl Diagnostics {
-    /// Starts an empty list for a file.
-    #[must_use]
-    pub fn new(path: &Path, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.into(),
-            list: Vec::new(),
-        }
-    }
-
-    /// Adds a problem.
-    pub fn push(&mut self, position: Position, message: impl Into<String>, hint: Option<String>) {
-        self.list.push(Diagnostic {
-            position,
-            message: message.into(),
-            hint,
-        });
-    }
-
-    /// Adds "unknown key" with a suggestion from the known keys.
-    pub fn unknown_key(&mut self, key: &Node, place: &str, known: &[&str]) {
-        let name = key.as_text().unwrap_or("(not text)");
-        let hint = match super::suggest::did_you_mean(name, known.iter().copied()) {
-            Some(guess) => format!("did you mean `{guess}`?"),
-            None => format!("known keys: {}", known.join(", ")),
-        };
-        self.push(
-            key.position,
-            format!("unknown key `{name}` in {place}"),
-            Some(hint),
-        );
-    }
-
-    /// Adds the other list's problems, which must be about the same file.
-    pub fn extend(&mut self, other: Self) {
-        self.list.extend(other.list);
-    }
-
-    /// Returns whether there is no problem.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// Returns the problems in source order.
-    #[must_use]
-    pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut list: Vec<_> = self.list.iter().collect();
-        list.sort_by_key(|d| d.position);
-        list
-    }
-
-    /// Returns the file they are about.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns the file's text, so that the problems can be handed to another process and shown there.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns `value` when there is no problem.
-    ///
-    /// # Errors
-    /// The problems, when there are any.
-    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() { Ok(value) } else { Err(self) }
-    }
-}
-
-impl std::error::Error for Diagnostics {}
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.sorted().into_iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            let Position { line, column } = problem.position;
-            writeln!(f, "{}:{line}:{column}: {}", self.path.display(), problem.message)?;
-            if let Some(source) = line.checked_sub(1).and_then(|n| self.text.lines().nth(n)) {
-                writeln!(f, "{line:5} | {source}")?;
-                writeln!(f, "      | {:>column$}", "^")?;
-            }
-            if let Some(hint) = &problem.hint {
-                writeln!(f, "      = {hint}")?;
-            }
-        }
-        let count = self.list.len();
-        write!(
-            f,
-            "{count} problem{} in {}",
-            if count == 1 { "" } else { "s" },
-            self.path.display()
-        )
     }
 }
 
@@ -452,8 +399,40 @@ mod tests {
     }
 
     #[test]
-    fn broken_yaml_points_at_the_place() {
-        let problems = parse("a: [1, 2\nb: 3\n").unwrap_err();
-        assert!(problems.to_string().contains("lab.clab.yaml:"));
+    fn broken_yaml_is_shown_with_its_line_also_where_it_ends_too_early() {
+        let problems: Vec<_> = ["a: [1, 2\nb: 3\n", "name: [", "a: 1\n\tb: 2\n", "a: \"x\n\n"]
+            .map(|text| parse(text).unwrap_err().to_string())
+            .into();
+        insta::assert_snapshot!(problems.join("\n\n"));
+    }
+
+    #[test]
+    fn aliases_that_multiply_and_endless_nesting_are_refused() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let before = format!("*a{}", level - 1);
+            bomb.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                [before.as_str(); 9].join(", ")
+            ));
+        }
+        assert!(parse(&bomb).unwrap_err().to_string().contains("200000 values"));
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let deep: String = (0..300)
+            .map(|level| format!("{}- \n", " ".repeat(level)))
+            .collect();
+        assert!(
+            parse(&deep)
+                .unwrap_err()
+                .to_string()
+                .contains("nested deeper than 200 levels")
+        );
+        assert!(parse("a: &a [*a]").is_err());
+        assert!(
+            parse("<<: text")
+                .unwrap_err()
+                .to_string()
+                .contains("takes a mapping")
+        );
     }
 }

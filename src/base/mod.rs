@@ -4,6 +4,7 @@
 
 pub mod chain;
 pub mod clock;
+pub mod diagnostics;
 pub mod document;
 pub mod duration;
 pub mod name;
@@ -12,6 +13,7 @@ pub mod suggest;
 
 pub use chain::ErrorChain;
 pub use clock::MonoTime;
-pub use document::{Diagnostic, Diagnostics, Document, Node, Position};
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use document::{Document, Node, Position};
 pub use name::{EndpointName, ExperimentName, FaultId, InterfaceName, LabName, NodeName, RunId, ServiceName};
 pub use seed::Seed;

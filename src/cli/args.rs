@@ -23,6 +23,18 @@ pub struct Cli {
     /// When to colour what people read.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "FAULTLAB_COLOR")]
     pub color: Color,
+    /// What labs are made of. Labs of one runtime are not seen by the other.
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeChoice::Namespaces, env = "FAULTLAB_RUNTIME")]
+    pub runtime: RuntimeChoice,
+}
+
+/// What labs are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeChoice {
+    /// Namespaces of this machine: nothing to install, gone with the process.
+    Namespaces,
+    /// Containers of this machine's Docker engine.
+    Docker,
 }
 
 /// When to colour.
@@ -68,8 +80,14 @@ pub enum Verb {
     Render(RenderArgs),
     /// Shows the fault catalogue.
     Faults(FaultsArgs),
+    /// Shows which network operating systems are known, and what each fault becomes on them.
+    Kinds(KindsArgs),
     /// Judges a recorded run again.
     Analyze(AnalyzeArgs),
+    /// Makes the image that nodes run on Docker.
+    Image(ImageArgs),
+    /// Removes what killed runs left on Docker; labs that are meant to stay are left alone.
+    Recover(JsonArgs),
     /// Tells what this machine can do.
     Doctor(JsonArgs),
     /// Prints the JSON Schema of a file type.
@@ -127,6 +145,9 @@ pub struct UpArgs {
     /// How long nodes may take until all their services run.
     #[arg(long, default_value = "2m", value_parser = crate::base::duration::parse)]
     pub timeout: std::time::Duration,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Prints the lab as JSON.
     #[arg(long)]
     pub json: bool,
@@ -207,6 +228,9 @@ pub struct GraphArgs {
     /// Form of the drawing.
     #[arg(short, long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Forms of a drawing.
@@ -229,9 +253,24 @@ pub struct ValidateArgs {
     /// Does not look whether files that they refer to exist.
     #[arg(long)]
     pub no_stat: bool,
-    /// Prints what was read as JSON.
+    /// Prints what was read as JSON: of a topology, the resolved lab.
     #[arg(long)]
     pub json: bool,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// How a topology is read, and which part of it is meant.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArgs {
+    /// Variables of the topology's template (YAML or JSON), merged deeply, later ones win; may be repeated. Default: the files
+    /// `<topology>_vars.*` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
+    /// Only these nodes, and links with both ends at them; comma-separated, may be repeated.
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub node_filter: Vec<String>,
 }
 
 /// Arguments of `render`.
@@ -242,6 +281,9 @@ pub struct RenderArgs {
     /// Writes nothing; fails when a rendered file differs from the one on disk.
     #[arg(long)]
     pub check: bool,
+    /// How the topology is read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Arguments of `faults`.
@@ -265,6 +307,46 @@ pub enum FaultsVerb {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `kinds`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct KindsArgs {
+    /// What to show; all kinds when left out.
+    #[command(subcommand)]
+    pub what: Option<KindsVerb>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to show of the known kinds.
+#[derive(Debug, Subcommand)]
+pub enum KindsVerb {
+    /// Shows one kind.
+    Show {
+        /// Its id, or a containerlab kind or alias that it serves.
+        name: String,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: ImageVerb,
+}
+
+/// What to do with the image.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Makes it from the packages installed on this machine, without a registry, unless it is there already.
+    Build(JsonArgs),
 }
 
 /// Arguments of `analyze`.

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::runtime::docker;
+use crate::runtime::drivers;
 use crate::runtime::namespaces;
 use crate::switch;
 use crate::wire::panel;
@@ -11,6 +13,11 @@ use crate::wire::panel;
 ///
 /// This happens before anything else (no threads, no async runtime), because some of them fork.
 pub(super) fn dispatch() -> Option<ExitCode> {
+    // ssh asks for a node's password: this process is nothing but the answer.
+    if let Some(answer) = std::env::var_os(drivers::ASKPASS_ANSWER) {
+        println!("{}", answer.to_string_lossy());
+        return Some(ExitCode::SUCCESS);
+    }
     let mut args = std::env::args_os().skip(1);
     let name = args.next()?;
     let name = name.to_str().filter(|name| name.starts_with("__"))?;
@@ -18,6 +25,9 @@ pub(super) fn dispatch() -> Option<ExitCode> {
     Some(match name {
         "__lab-init" => namespaces::lab_init::daemon_main(&rest),
         "__lab-exercise" => namespaces::exercise::daemon_main(&rest),
+        "__docker-init" => docker::keeper::init_main(),
+        "__docker-keeper" => docker::keeper::keeper_main(),
+        "__docker-patch" => docker::keeper::patch_main(),
         "__dcd" => switch::dcd::daemon_main(rest),
         "__iccpd" => switch::iccpd::daemon_main(rest),
         "__l2ald" => switch::l2ald::daemon_main(rest),

@@ -111,13 +111,19 @@ fn nos(error: &NosError) -> Exit {
     match error {
         NosError::Program { .. } => Exit::Environment,
         NosError::Scale(_) => Exit::Usage,
-        NosError::Query { .. } | NosError::Refused { .. } | NosError::Answer { .. } => Exit::CouldNotRun,
+        NosError::Query { .. }
+        | NosError::Refused { .. }
+        | NosError::Answer { .. }
+        | NosError::Unreadable { .. }
+        | NosError::Definition(_)
+        | NosError::Netconf(_) => Exit::CouldNotRun,
         NosError::NotRunnable { .. }
         | NosError::Label { .. }
         | NosError::Template { .. }
         | NosError::Read { .. }
         | NosError::Variables { .. }
-        | NosError::UnknownTimer { .. } => Exit::InvalidInput,
+        | NosError::UnknownTimer { .. }
+        | NosError::UnknownDefinition { .. } => Exit::InvalidInput,
     }
 }
 
@@ -125,6 +131,8 @@ fn topology(error: &TopologyError) -> Option<String> {
     match error {
         TopologyError::Read { path, .. } => missing(path),
         TopologyError::Folder { .. }
+        | TopologyError::Remote { .. }
+        | TopologyError::Large { .. }
         | TopologyError::Invalid(_)
         | TopologyError::Syntax { .. }
         | TopologyError::NoMatch { .. }

@@ -132,9 +132,8 @@ fn come_up(
 /// Loads the topology of an experiment. Environment variables are the caller's business: none are substituted here.
 pub(super) fn load(experiment: &Experiment) -> Result<Topology, EngineError> {
     let options = LoadOptions {
-        environment: std::collections::BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     Ok(crate::topology::load(&experiment.topology, &options)?)
 }

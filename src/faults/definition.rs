@@ -5,8 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::FaultId;
-use crate::base::document::{Diagnostics, Document, Node};
+use crate::base::{Diagnostics, Document, FaultId, Node};
 use crate::record::Fidelity;
 
 /// A fault, as documented in its file.

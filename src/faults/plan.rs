@@ -332,7 +332,7 @@ fn signal_number(name: &str) -> i32 {
 mod tests {
     use super::*;
     use crate::faults::Catalogue;
-    use crate::topology::{Link, Management, Node};
+    use crate::topology::{Link, LinkDetails, Management, Node};
 
     fn topology() -> Topology {
         let node = |nos: &str| Node {
@@ -345,8 +345,7 @@ mod tests {
             folder: "/".into(),
             management: Management {
                 network: "clab".into(),
-                ipv4_subnet: None,
-                ipv6_subnet: None,
+                ..Management::default()
             },
             nodes: [("ca1".into(), node("mclag-switch")), ("r1".into(), node("frr"))]
                 .into_iter()
@@ -357,8 +356,10 @@ mod tests {
                 b: "r1:eth1".parse().unwrap(),
                 mtu: 9500,
                 labels: std::collections::BTreeMap::new(),
+                details: LinkDetails::default(),
                 line: 1,
             }],
+            ..Topology::default()
         }
     }
 

@@ -135,4 +135,39 @@ pub enum NosError {
         #[source]
         source: serde_json::Error,
     },
+    /// A definition of a kind is wrong.
+    #[error("read the definitions of kinds")]
+    Definition(#[source] crate::base::Diagnostics),
+    /// No such kind.
+    #[error("unknown kind `{name}`; {}", unknown_kind(name, known))]
+    UnknownDefinition {
+        /// What was written.
+        name: String,
+        /// The ids there are.
+        known: Vec<String>,
+    },
+    /// A NOS's answer has another shape.
+    #[error("read an answer as {parser:?}: {problem}")]
+    Unreadable {
+        /// What was to read it.
+        parser: super::queries::Parser,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A NETCONF peer says what is no NETCONF.
+    #[error("understand a NETCONF peer: {0}")]
+    Netconf(String),
+}
+
+impl NosError {
+    pub(crate) fn netconf(problem: impl Into<String>) -> Self {
+        Self::Netconf(problem.into())
+    }
+}
+
+fn unknown_kind(name: &str, known: &[String]) -> String {
+    match crate::base::suggest::did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(guess) => format!("did you mean `{guess}`?"),
+        None => format!("known kinds: {}", known.join(", ")),
+    }
 }

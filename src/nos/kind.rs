@@ -43,20 +43,18 @@ impl Nos {
     /// When the label names none, or the kind needs a vendor's image.
     pub fn of(topology: &Topology, name: &NodeName, node: &Node) -> Result<Self, NosError> {
         let file = topology.file.display().to_string();
-        if let Some(written) = node.label(labels::NOS) {
-            return written.parse().map_err(|problem| NosError::Label {
+        let problem = match node.nos().parse() {
+            Ok(nos) => return Ok(nos),
+            Err(problem) => problem,
+        };
+        if node.label(labels::NOS).is_some() {
+            return Err(NosError::Label {
                 file,
                 line: node.line,
                 node: name.clone(),
                 label: labels::NOS.to_owned(),
                 problem,
             });
-        }
-        if image_name(&node.image).contains("frr") {
-            return Ok(Self::Frr);
-        }
-        if node.kind == "linux" {
-            return Ok(Self::Linux);
         }
         Err(NosError::NotRunnable {
             file,
@@ -66,13 +64,6 @@ impl Nos {
             image: node.image.clone(),
         })
     }
-}
-
-/// The last part of an image reference, without tag and digest: `quay.io/frrouting/frr:8.4` → `frr`.
-fn image_name(image: &str) -> &str {
-    let name = image.split('@').next().unwrap_or_default();
-    let name = name.rsplit('/').next().unwrap_or_default();
-    name.split(':').next().unwrap_or_default()
 }
 
 impl fmt::Display for Nos {

@@ -8,7 +8,9 @@ pub mod content;
 pub mod error;
 pub mod frr;
 pub mod kind;
+pub mod kinds;
 pub mod mclag_switch;
+pub mod netconf;
 pub mod open_vswitch;
 pub mod plan;
 pub mod planner;
@@ -19,5 +21,6 @@ pub mod timers;
 
 pub use error::NosError;
 pub use kind::Nos;
+pub use kinds::Kinds;
 pub use planner::{PlanOptions, Plans, plan_nodes, render};
 pub use timers::{NodeTimers, Scale};

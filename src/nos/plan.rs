@@ -53,6 +53,24 @@ pub struct NodePlan {
     /// How long the node's firmware takes to boot before setup starts (a modelled switch); zero for most.
     #[serde(with = "crate::base::duration::text")]
     pub boot_time: Duration,
+    /// What the topology says of its container, for runtimes that make containers.
+    #[serde(default)]
+    pub container: Container,
+}
+
+/// What a topology says of a node's container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The image's reference as written; empty when none is.
+    pub image: String,
+    /// containerlab's kind, e.g. `linux`.
+    pub kind: String,
+    /// `type`.
+    pub node_type: String,
+    /// `group`.
+    pub group: String,
+    /// `labels`.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A file inside a node.

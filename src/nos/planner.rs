@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::content::Content;
 use super::frr;
-use super::plan::NodePlan;
+use super::plan::{Container, NodePlan};
 use super::templates::Renderer;
 use super::timers::{self, NodeTimers, Scale};
 use super::{Nos, NosError, bundles, mclag_switch, open_vswitch};
@@ -165,6 +165,13 @@ impl Planning<'_> {
             services: Vec::new(),
             exec: Vec::new(),
             boot_time: Duration::ZERO,
+            container: Container {
+                image: self.node.image.clone(),
+                kind: self.node.kind.clone(),
+                node_type: self.node.node_type.clone(),
+                group: self.node.group.clone(),
+                labels: self.node.labels.clone(),
+            },
         }
     }
 

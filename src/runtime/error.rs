@@ -78,3 +78,56 @@ pub enum RuntimeError {
         hint: String,
     },
 }
+
+/// An error of a driver, which reaches a node's NOS from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// An operation of the operating system failed.
+    #[error("{operation}")]
+    System {
+        /// What was being done.
+        operation: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection could not be made, or broke.
+    #[error("reach {peer} over SSH: {said}")]
+    Lost {
+        /// Who.
+        peer: String,
+        /// What ssh said.
+        said: String,
+    },
+    /// No answer in time.
+    #[error("hear from {peer} after `{command}` within {patience:?}")]
+    Late {
+        /// Who.
+        peer: String,
+        /// What was asked.
+        command: String,
+        /// How long was waited.
+        patience: std::time::Duration,
+    },
+    /// The node did not do it.
+    #[error("{peer} refused `{command}`: {answer}")]
+    Refused {
+        /// Who.
+        peer: String,
+        /// What was asked.
+        command: String,
+        /// What was said.
+        answer: String,
+    },
+    /// What came back is no answer.
+    #[error("understand a node")]
+    Garbled(#[from] crate::nos::NosError),
+    /// A step for another driver.
+    #[error("{driver} cannot carry out {step}")]
+    Foreign {
+        /// This one.
+        driver: &'static str,
+        /// The step.
+        step: String,
+    },
+}

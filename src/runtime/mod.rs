@@ -4,6 +4,8 @@
 //! files and sockets, a way to run a command, to read logs, to freeze, to cut and restore its power. Wires, probes and
 //! faults build on that alone. Calls block and are short; the engine runs them off its async threads.
 
+pub mod docker;
+pub mod drivers;
 pub mod error;
 pub mod handle;
 pub mod namespaces;
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{LabName, NodeName, ServiceName};
 use crate::nos::plan::{NodePlan, ServiceStatus};
 
-pub use error::RuntimeError;
+pub use error::{DriverError, RuntimeError};
 pub use handle::NodeHandle;
 
 /// A lab to make: its name and its nodes in the order of the topology.

@@ -2,14 +2,14 @@
 //!
 //! Every value keeps the place it was written, so that a mistake inherited by forty nodes is reported where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use crate::base::{Position, document};
 
-use super::dialect::{NODE, Shape};
-use super::kinds;
+use super::dialect::NODE;
 
 /// A scalar with its place.
 #[derive(Clone, Debug)]
@@ -18,69 +18,52 @@ pub(super) struct Text {
     pub(super) at: Position,
 }
 
-/// Properties at one level. Values of a wrong shape are absent: the shape check has reported them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Definition {
+/// Properties at one level. What has a wrong shape reads as absent: the shape check has reported it.
+#[derive(Debug, Default)]
+pub(super) struct Definition<'a> {
     pub(super) at: Position,
-    scalars: BTreeMap<&'static str, Text>,
-    lists: BTreeMap<&'static str, Vec<Text>>,
-    maps: BTreeMap<&'static str, IndexMap<String, Text>>,
+    properties: HashMap<&'static str, &'a document::Node>,
+    /// The caller's environment, when this level asks for it.
+    imported: Option<&'a BTreeMap<String, String>>,
 }
 
-impl Definition {
-    pub(super) fn read(node: &document::Node, at: Position) -> Self {
-        let mut definition = Self {
+impl<'a> Definition<'a> {
+    pub(super) fn read(
+        node: &'a document::Node,
+        at: Position,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let written = node.as_mapping().unwrap_or_default();
+        let properties: HashMap<_, _> = written
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .filter_map(|(key, value)| {
+                let name = key.as_text()?;
+                let known = NODE.iter().find(|known| known.name == name)?;
+                Some((known.name, value))
+            })
+            .collect();
+        let switch = properties.get("env").and_then(|env| env.get("__IMPORT_ENVS"));
+        let asked = switch
+            .and_then(|switch| switch.as_text())
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        Self {
             at,
-            ..Self::default()
-        };
-        for key in NODE {
-            let Some(value) = node.get(key.name) else { continue };
-            match &key.shape {
-                Shape::Texts => {
-                    let items = value.as_sequence().unwrap_or_default();
-                    definition
-                        .lists
-                        .insert(key.name, items.iter().filter_map(scalar).collect());
-                }
-                Shape::Pairs | Shape::Labels(_) => {
-                    definition.maps.insert(key.name, pairs(value));
-                }
-                _ => {
-                    if let Some(text) = scalar(value).filter(|text| !text.value.is_empty()) {
-                        definition.scalars.insert(key.name, text);
-                    }
-                }
-            }
+            properties,
+            imported: asked.then_some(environment),
         }
-        definition
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<&Text> {
-        self.scalars.get(key)
+    /// Returns a property, unless it is null.
+    pub(super) fn node(&self, key: &str) -> Option<&'a document::Node> {
+        self.properties.get(key).copied()
     }
 
-    pub(super) fn map(&self, key: &str) -> impl Iterator<Item = (&String, &Text)> {
-        self.maps.get(key).into_iter().flatten()
-    }
-
-    /// `__IMPORT_ENVS: "true"` in an environment takes over the caller's whole environment; what is written wins.
-    pub(super) fn import_environment(&mut self, environment: &BTreeMap<String, String>) {
-        let Some(map) = self.maps.get_mut("env") else {
-            return;
-        };
-        let Some(switch) = map
-            .get("__IMPORT_ENVS")
-            .filter(|text| text.value.eq_ignore_ascii_case("true"))
-        else {
-            return;
-        };
-        let at = switch.at;
-        for (name, value) in environment {
-            map.entry(name.clone()).or_insert_with(|| Text {
-                value: value.clone(),
-                at,
-            });
-        }
+    /// Returns a property that is one scalar; empty text counts as unset.
+    pub(super) fn text(&self, key: &str) -> Option<Text> {
+        self.node(key)
+            .and_then(scalar)
+            .filter(|text| !text.value.is_empty())
     }
 }
 
@@ -113,31 +96,35 @@ pub(super) fn scalar(node: &document::Node) -> Option<Text> {
 
 /// Everything nodes inherit from.
 #[derive(Debug, Default)]
-pub(super) struct Inheritance {
-    pub(super) kinds: IndexMap<String, Definition>,
-    pub(super) groups: IndexMap<String, Definition>,
-    pub(super) defaults: Definition,
+pub(super) struct Inheritance<'a> {
+    pub(super) kinds: IndexMap<String, Definition<'a>>,
+    pub(super) groups: IndexMap<String, Definition<'a>>,
+    pub(super) defaults: Definition<'a>,
 }
 
-impl Inheritance {
+impl<'a> Inheritance<'a> {
     /// Returns a node's levels, most specific first.
-    pub(super) fn levels<'a>(&'a self, node: &'a Definition) -> Levels<'a> {
+    pub(super) fn levels<'b>(&'b self, node: &'b Definition<'a>) -> Levels<'b> {
         let defaults = &self.defaults;
-        let group_kind = |level: &Definition| self.groups.get(&level.text("group")?.value)?.text("kind");
+        let group_kind = |level: &Definition<'_>| {
+            let group = level.text("group")?;
+            self.groups.get(&group.value)?.text("kind")
+        };
         let kind = node
             .text("kind")
             .or_else(|| group_kind(node))
             .or_else(|| group_kind(defaults))
             .or_else(|| defaults.text("kind"));
-        let from_kind = kind.and_then(|kind| self.kind(&kind.value));
+        let from_kind = kind.as_ref().and_then(|kind| self.kind(&kind.value));
         let group = node
             .text("group")
             .or_else(|| from_kind?.text("group"))
             .or_else(|| defaults.text("group"));
-        let from_group = group.and_then(|group| self.groups.get(&group.value));
+        let from_group = group.as_ref().and_then(|group| self.groups.get(&group.value));
         Levels {
             kind,
             group,
+            node,
             chain: [Some(node), from_group, from_kind, Some(defaults)]
                 .into_iter()
                 .flatten()
@@ -145,62 +132,75 @@ impl Inheritance {
         }
     }
 
-    /// Returns what a kind says: under the name used, else under another name of the same kind.
-    fn kind(&self, name: &str) -> Option<&Definition> {
-        let name = name.to_lowercase();
-        let same =
-            |other: &String| kinds::canonical(other).is_some_and(|c| Some(c) == kinds::canonical(&name));
-        self.kinds
-            .iter()
-            .find(|(other, _)| other.to_lowercase() == name)
-            .or_else(|| self.kinds.iter().find(|(other, _)| same(other)))
-            .map(|(_, definition)| definition)
+    /// Returns what is said of a kind, under exactly the name that was used: an alias is another entry.
+    fn kind(&self, name: &str) -> Option<&Definition<'a>> {
+        let mut entries = self.kinds.iter();
+        let (_, definition) = entries.find(|(entry, _)| entry.eq_ignore_ascii_case(name))?;
+        Some(definition)
     }
 }
 
 /// A node's levels, most specific first.
 pub(super) struct Levels<'a> {
-    pub(super) kind: Option<&'a Text>,
-    pub(super) group: Option<&'a Text>,
-    chain: Vec<&'a Definition>,
+    pub(super) kind: Option<Text>,
+    pub(super) group: Option<Text>,
+    node: &'a Definition<'a>,
+    chain: Vec<&'a Definition<'a>>,
 }
 
 impl<'a> Levels<'a> {
+    /// All levels, most specific first.
+    pub(super) fn each(&self) -> impl Iterator<Item = &'a Definition<'a>> {
+        self.chain.iter().copied()
+    }
+
+    /// What each level says, most specific first.
+    pub(super) fn nodes<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'a document::Node> + 'b {
+        self.chain.iter().filter_map(move |level| level.node(key))
+    }
+
     /// The first level that says something wins.
-    pub(super) fn first(&self, key: &str) -> Option<&'a Text> {
+    pub(super) fn first(&self, key: &str) -> Option<Text> {
         self.chain.iter().find_map(|level| level.text(key))
     }
 
     /// What only the node itself can say.
-    pub(super) fn own(&self, key: &str) -> Option<&'a Text> {
-        self.chain.first()?.text(key)
+    pub(super) fn own(&self, key: &str) -> Option<Text> {
+        self.node.text(key)
+    }
+
+    /// What only the node itself can say.
+    pub(super) fn own_node(&self, key: &str) -> Option<&'a document::Node> {
+        self.node.node(key)
     }
 
     /// Maps are merged; the more specific level wins key by key.
     pub(super) fn merged(&self, key: &str) -> BTreeMap<String, Text> {
         let mut merged = BTreeMap::new();
         for level in self.chain.iter().rev() {
-            merged.extend(level.map(key).map(|(name, text)| (name.clone(), text.clone())));
+            merged.extend(level.node(key).map(pairs).into_iter().flatten());
+        }
+        merged
+    }
+
+    /// The environment, with what levels import from the caller's own.
+    pub(super) fn environment(&self) -> BTreeMap<String, Value> {
+        let mut merged = BTreeMap::new();
+        for level in self.chain.iter().rev() {
+            let imported = level.imported.into_iter().flatten();
+            merged.extend(imported.map(|(name, value)| (name.clone(), value.as_str().into())));
+            let written = level.node("env").map(pairs).into_iter().flatten();
+            merged.extend(written.map(|(name, text)| (name, text.value.into())));
         }
         merged
     }
 
     /// All items of a list, the least specific level's first.
-    pub(super) fn stacked(&self, key: &str) -> impl Iterator<Item = &'a Text> {
-        self.chain
-            .iter()
-            .rev()
-            .flat_map(move |level| level.lists.get(key).into_iter().flatten())
-    }
-
-    /// Lists are joined, the least specific level's items first; of equal items the first is kept.
-    pub(super) fn joined(&self, key: &str) -> Vec<String> {
-        let mut joined: Vec<String> = Vec::new();
-        for text in self.stacked(key) {
-            if !joined.contains(&text.value) {
-                joined.push(text.value.clone());
-            }
-        }
-        joined
+    pub(super) fn stacked(&self, key: &str) -> Vec<Text> {
+        let lists = self.chain.iter().rev().filter_map(|level| level.node(key));
+        lists
+            .flat_map(|list| list.as_sequence().unwrap_or_default())
+            .filter_map(scalar)
+            .collect()
     }
 }

@@ -16,6 +16,22 @@ pub enum TopologyError {
         #[source]
         source: std::io::Error,
     },
+    /// A URL or a repository was given.
+    #[error(
+        "read topology {what}: faultlab reads topologies from this machine only; download or clone it, then name its file"
+    )]
+    Remote {
+        /// What was given.
+        what: String,
+    },
+    /// A file is larger than any topology.
+    #[error("read {}: it is larger than {most} MiB, so it is no topology", path.display())]
+    Large {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        most: usize,
+    },
     /// A folder was given that does not hold exactly one topology.
     #[error("find a topology in {}: expected exactly one *.clab.yaml or *.clab.yml, found {}", path.display(), list(found))]
     Folder {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::definition::Text;
+use serde_json::{Map, Value};
+
+use super::definition::{Levels, Text};
 use super::load::LoadOptions;
 use super::model::{Bind, labels};
 use super::shape::Problems;
@@ -27,12 +29,7 @@ impl Files {
     }
 
     /// Reads a node's binds; of two with the same target the more specific one, which comes later, wins.
-    pub(super) fn binds<'a>(
-        &self,
-        node: &str,
-        texts: impl Iterator<Item = &'a Text>,
-        problems: &mut Problems,
-    ) -> Vec<Bind> {
+    pub(super) fn binds(&self, node: &str, texts: &[Text], problems: &mut Problems) -> Vec<Bind> {
         let mut by_target: BTreeMap<PathBuf, (Bind, &Text)> = BTreeMap::new();
         for text in texts {
             if let Some(bind) = self.bind(node, text, problems) {
@@ -40,10 +37,7 @@ impl Files {
             }
         }
         for (bind, text) in by_target.values() {
-            // What containerlab itself generates in the lab's folder is not there before the lab is.
-            if !text.value.contains("__clab") {
-                self.must_exist(&bind.source, "bind source", text, problems);
-            }
+            self.must_exist(&bind.source, "bind source", text, problems);
         }
         by_target.into_values().map(|(bind, _)| bind).collect()
     }
@@ -97,11 +91,37 @@ impl Files {
         }
     }
 
-    /// A startup configuration is a path unless it has several lines or is fetched from elsewhere.
-    pub(super) fn check_startup_config(&self, text: &Text, problems: &mut Problems) {
-        let value = &text.value;
-        if !value.contains('\n') && !value.contains("://") && !value.contains("__clab") {
-            self.must_exist(&self.path(value), "startup-config", text, problems);
+    /// Replaces containerlab's magic words where it does.
+    pub(super) fn without_magic_words(&self, node: &str, properties: &mut Map<String, Value>) {
+        for key in ["startup-config", "exec", "binds", "volumes", "stages", "extras"] {
+            if let Some(value) = properties.get_mut(key) {
+                self.replace(node, value);
+            }
+        }
+    }
+
+    fn replace(&self, node: &str, value: &mut Value) {
+        match value {
+            Value::String(text) if text.contains("__clab") => *text = self.without_magic(node, text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.replace(node, item)),
+            Value::Object(map) => map.values_mut().for_each(|item| self.replace(node, item)),
+            _ => {}
+        }
+    }
+
+    /// Files that properties name must be there. A startup configuration or licence is a path unless it has several lines
+    /// or is fetched from elsewhere.
+    pub(super) fn check_named(&self, levels: &Levels<'_>, problems: &mut Problems) {
+        for key in ["startup-config", "license"] {
+            if let Some(text) = levels.first(key)
+                && !text.value.contains('\n')
+                && !text.value.contains("://")
+            {
+                self.must_exist(&self.path(&text.value), key, &text, problems);
+            }
+        }
+        for text in levels.stacked("env-files") {
+            self.must_exist(&self.path(&text.value), "env file", &text, problems);
         }
     }
 
@@ -120,7 +140,9 @@ impl Files {
     }
 
     fn must_exist(&self, path: &Path, what: &str, text: &Text, problems: &mut Problems) {
-        if self.check && !path.exists() {
+        // What containerlab itself generates in the lab's folder is not there before the lab is.
+        let generated = text.value.contains("__clab") || path.starts_with(&self.lab_folder);
+        if self.check && !generated && !path.exists() {
             let message = format!("{what} `{}` does not exist", self.shown(path).display());
             let hint = "relative paths start at the folder of the topology file".to_owned();
             problems.add(text.at, message, hint);

@@ -9,12 +9,11 @@ const KINDS: &[&[&str]] = &[
     &["arista_veos", "vr-veos", "vr-arista_veos"],
     &["arrcus_arcos"],
     &["aruba_aoscx", "vr-aoscx", "vr-aruba_aoscx"],
-    &["border0"],
     &["bridge"],
     &["checkpoint_cloudguard"],
     &["ciena_saos", "vr-ciena_saos"],
     &["cisco_asav"],
-    &["cisco_c8000"],
+    &["cisco_c8000", "c8000"],
     &["cisco_c8000v"],
     &["cisco_cat9kv"],
     &["cisco_csr1000v", "vr-csr", "vr-cisco_csr1000v"],
@@ -58,7 +57,6 @@ const KINDS: &[&[&str]] = &[
     &["nvidia_cumulusvx"],
     &["openbsd"],
     &["openwrt"],
-    &["ostinato"],
     &["ovs-bridge"],
     &["paloalto_panos", "vr-pan", "vr-paloalto_panos"],
     &["plvision_sonic"],
@@ -69,6 +67,52 @@ const KINDS: &[&[&str]] = &[
     &["veesix_osvbng"],
     &["vyosnetworks_vyos"],
 ];
+
+/// Kinds that run a virtual machine in their container, whose ports are `ethN` to the outside.
+const VIRTUAL: &[&str] = &[
+    "arista_veos",
+    "aruba_aoscx",
+    "checkpoint_cloudguard",
+    "ciena_saos",
+    "cisco_asav",
+    "cisco_c8000v",
+    "cisco_cat9kv",
+    "cisco_csr1000v",
+    "cisco_ftdv",
+    "cisco_n9kv",
+    "cisco_sdwan",
+    "cisco_vios",
+    "cisco_xrd_vrouter",
+    "cisco_xrv",
+    "cisco_xrv9k",
+    "dell_ftosv",
+    "dell_sonic",
+    "f5_bigip-ve",
+    "fortinet_fortigate",
+    "freebsd",
+    "generic_vm",
+    "huawei_vrp",
+    "ipinfusion_ocnos",
+    "juniper_vjunosevolved",
+    "juniper_vjunosrouter",
+    "juniper_vjunosswitch",
+    "juniper_vmx",
+    "juniper_vqfx",
+    "juniper_vsrx",
+    "mikrotik_ros",
+    "nokia_sros",
+    "nvidia_cumulusvx",
+    "openbsd",
+    "openwrt",
+    "paloalto_panos",
+    "plvision_sonic",
+    "sonic-vm",
+];
+
+/// Returns whether a kind, by its canonical name, is a virtual machine.
+pub(super) fn is_vm(kind: &str) -> bool {
+    VIRTUAL.contains(&kind)
+}
 
 /// Kinds that are part of the host, not nodes of their own: they get no management address.
 pub(super) const INFRASTRUCTURE: [&str; 3] = ["bridge", "ovs-bridge", "host"];

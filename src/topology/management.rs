@@ -5,11 +5,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde_json::{Map, Value};
+
 use crate::base::{Position, document};
 
 use super::definition::{Text, scalar};
+use super::dialect::MGMT;
 use super::model::Management;
 use super::shape::Problems;
+use super::values;
 
 /// containerlab's defaults.
 const NETWORK: &str = "clab";
@@ -128,6 +132,7 @@ struct Pool {
 /// The management network while nodes are being added.
 pub(super) struct Plan {
     network: String,
+    properties: Map<String, Value>,
     v4: Option<Pool>,
     v6: Option<Pool>,
     /// Whether a subnet was given that could not be read, so that what depends on it is not worth a message.
@@ -164,7 +169,20 @@ impl Plan {
             Some(Pool::new(subnet, gateway, range, at))
         };
         let (asked_v4, asked_v6) = (v4.is_some() || neither, v6.is_some() || neither);
+        let mut properties = Map::new();
+        for key in MGMT {
+            let name = key.name.replace('_', "-");
+            if let Some(value) = mgmt
+                .and_then(|mgmt| mgmt.get(key.name))
+                .filter(|value| !value.is_null())
+            {
+                properties
+                    .entry(name)
+                    .or_insert_with(|| values::by_shape(value, &key.shape));
+            }
+        }
         let mut plan = Self {
+            properties,
             network: text(&["network"]).map_or_else(|| NETWORK.to_owned(), |text| text.value),
             v4: pool(v4, "ipv4-gw", "ipv4-range", Family::V4, IPV4),
             v6: pool(v6, "ipv6-gw", "ipv6-range", Family::V6, IPV6),
@@ -180,6 +198,7 @@ impl Plan {
             network: self.network.clone(),
             ipv4_subnet: subnet(&self.v4),
             ipv6_subnet: subnet(&self.v6),
+            properties: self.properties.clone(),
         }
     }
 

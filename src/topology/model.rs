@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::base::{EndpointName, NodeName};
 
@@ -35,10 +36,13 @@ pub mod labels {
 }
 
 /// A checked topology.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Topology {
     /// Lab name from the file.
     pub name: String,
+    /// `prefix` of container names; absent means `clab`, see [`Topology::container`].
+    #[serde(default)]
+    pub prefix: Option<String>,
     /// The file it was read from, as given.
     pub file: PathBuf,
     /// The folder relative paths start from, absolute.
@@ -47,12 +51,15 @@ pub struct Topology {
     pub management: Management,
     /// Nodes in file order, inheritance applied.
     pub nodes: IndexMap<NodeName, Node>,
-    /// Links in file order.
+    /// Cables between two nodes, in file order.
     pub links: Vec<Link>,
+    /// Links with only one end in a node, in file order.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
 }
 
 /// `mgmt`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Management {
     /// Network name (`clab`).
     pub network: String,
@@ -60,6 +67,9 @@ pub struct Management {
     pub ipv4_subnet: Option<(IpAddr, u8)>,
     /// IPv6 subnet (default 3fff:172:20:20::/64).
     pub ipv6_subnet: Option<(IpAddr, u8)>,
+    /// What the file says under `mgmt`, by containerlab's names.
+    #[serde(default)]
+    pub properties: Map<String, Value>,
 }
 
 /// A node after inheritance node → group → kind → defaults.
@@ -94,6 +104,9 @@ pub struct Node {
     /// `startup-delay`.
     #[serde(with = "crate::base::duration::text", default)]
     pub startup_delay: Duration,
+    /// Every property with a value after inheritance, by containerlab's names (but `kind` and `group`), in a fixed order.
+    #[serde(default)]
+    pub properties: Map<String, Value>,
     /// Line of the node's key in the file, for messages.
     pub line: usize,
 }
@@ -120,12 +133,25 @@ impl Node {
     /// Returns its network operating system: the label, or else `frr` when a Linux node's image is one of FRR, or its kind.
     #[must_use]
     pub fn nos(&self) -> &str {
-        let image = self.image.rsplit('/').next().unwrap_or_default();
         match self.label(labels::NOS) {
             Some(nos) => nos,
-            None if self.kind == "linux" && image.contains("frr") => "frr",
+            None if self.kind == "linux" && self.image_name().contains("frr") => "frr",
             None => &self.kind,
         }
+    }
+
+    /// Returns the last part of its image without tag and digest: `quay.io/frrouting/frr:8.4` → `frr`.
+    #[must_use]
+    pub fn image_name(&self) -> &str {
+        let name = self.image.split('@').next().unwrap_or_default();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        name.split(':').next().unwrap_or_default()
+    }
+
+    /// Returns a property that is text, by containerlab's name.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.get(name)?.as_str()
     }
 
     /// Returns the labels below a prefix, with the prefix removed, e.g. all named timers.
@@ -160,6 +186,101 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// How containerlab makes a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkType {
+    /// A cable between two nodes.
+    #[default]
+    Veth,
+    /// The same out of two cables joined in the middle.
+    VethStitch,
+    /// A cable to the bridge of the management network.
+    MgmtNet,
+    /// A sub-interface of an interface of this machine.
+    Macvlan,
+    /// A cable to this machine.
+    Host,
+    /// A VXLAN tunnel.
+    Vxlan,
+    /// A VXLAN tunnel joined to a cable.
+    VxlanStitch,
+    /// An interface without a far end.
+    Dummy,
+}
+
+impl LinkType {
+    /// Returns containerlab's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Veth => "veth",
+            Self::VethStitch => "veth-stitch",
+            Self::MgmtNet => "mgmt-net",
+            Self::Macvlan => "macvlan",
+            Self::Host => "host",
+            Self::Vxlan => "vxlan",
+            Self::VxlanStitch => "vxlan-stitch",
+            Self::Dummy => "dummy",
+        }
+    }
+}
+
+/// What a file says of an end of a link beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndDetails {
+    /// What the kind calls the interface, when that is not the Linux name, e.g. `ge-0/0/0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// `mac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// `ipv4`, with prefix length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<String>,
+    /// `ipv6`, with prefix length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<String>,
+    /// `vars`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub vars: Map<String, Value>,
+}
+
+/// What a file says of a link beside its ends' names and its MTU.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkDetails {
+    /// How it is made.
+    #[serde(rename = "type")]
+    pub link_type: LinkType,
+    /// Its ends, in the link's order.
+    pub ends: [EndDetails; 2],
+    /// `vars`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub vars: Map<String, Value>,
+}
+
+/// A link with one end in a node and the other elsewhere, or nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// How it is made.
+    #[serde(rename = "type")]
+    pub link_type: LinkType,
+    /// The end in a node.
+    pub end: EndpointName,
+    /// What else is said of that end.
+    pub details: EndDetails,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// What the type wants to know, by containerlab's names: `host-interface`, `mode`, `remote`, `vni`, `dst-port`, ….
+    pub parameters: Map<String, Value>,
+    /// `labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `vars`.
+    pub vars: Map<String, Value>,
+    /// Line in the file, for messages.
+    pub line: usize,
+}
+
 /// A cable between two nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -173,11 +294,25 @@ pub struct Link {
     pub mtu: u32,
     /// `labels`.
     pub labels: BTreeMap<String, String>,
+    /// What else the file says of it.
+    #[serde(default)]
+    pub details: LinkDetails,
     /// Line in the file, for messages.
     pub line: usize,
 }
 
 impl Topology {
+    /// Returns the name of a node's container: `<prefix>-<lab>-<node>`, `<node>` with an empty prefix, `<lab>-<node>` with
+    /// `__lab-name`.
+    #[must_use]
+    pub fn container(&self, node: &NodeName) -> String {
+        match self.prefix.as_deref() {
+            Some("") => node.to_string(),
+            Some("__lab-name") => format!("{}-{node}", self.name),
+            prefix => format!("{}-{}-{node}", prefix.unwrap_or("clab"), self.name),
+        }
+    }
+
     /// Returns the links with an end at a node, in file order.
     pub fn links_of<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = &'a Link> {
         self.links

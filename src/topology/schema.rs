@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::dialect::{BRIEF_LINK, ENDPOINT, FILE, Key, LABELS, NODE, Named, On, Shape, VETH_LINK};
+use super::dialect::{BRIEF_LINK, FILE, Key, LABELS, LINK_END, LinkForm, NODE, Named, On, Shape};
 use super::kinds;
 
 /// Returns the schema (JSON Schema draft 2020-12).
@@ -22,8 +22,9 @@ pub fn json_schema() -> Value {
         "nodeLabels": labels(On::Node),
         "linkLabels": labels(On::Link),
         "kind": kind(),
-        "briefLink": required(object(BRIEF_LINK), &["endpoints"]),
-        "vethLink": veth(),
+        "briefLink": brief(),
+        "linkEnd": required(object(LINK_END), &["node", "interface"]),
+        "longLink": {"oneOf": LinkForm::ALL.iter().map(long).collect::<Vec<_>>()},
     });
     if let Some(map) = file.as_object_mut() {
         for (name, value) in keywords {
@@ -63,17 +64,22 @@ fn kind() -> Value {
     ]})
 }
 
-fn veth() -> Value {
-    let mut schema = required(object(VETH_LINK), &["type", "endpoints"]);
-    schema["properties"]["type"] = json!({"const": "veth", "description": VETH_LINK[0].about});
-    let ends = json!({
-        "type": "array",
-        "items": required(object(ENDPOINT), &["node", "interface"]),
-        "minItems": 2,
-        "maxItems": 2,
-        "description": VETH_LINK[1].about,
-    });
-    schema["properties"]["endpoints"] = ends;
+fn brief() -> Value {
+    let mut schema = required(object(BRIEF_LINK), &["endpoints"]);
+    schema["properties"]["type"]["enum"] = json!(["", "brief", null]);
+    schema
+}
+
+fn long(form: &LinkForm) -> Value {
+    let keys: Vec<_> = std::iter::once("type")
+        .chain(form.required.iter().copied())
+        .collect();
+    let mut schema = required(object(form.keys), &keys);
+    schema["properties"]["type"] = json!({"const": form.of.as_str(), "description": "Type of the link."});
+    if form.required.contains(&"endpoints") {
+        schema["properties"]["endpoints"]["minItems"] = json!(2);
+        schema["properties"]["endpoints"]["maxItems"] = json!(2);
+    }
     schema
 }
 
@@ -98,15 +104,22 @@ fn shape(shape: &Shape) -> Value {
     let text = || json!({"$ref": "#/$defs/text"});
     match shape {
         Shape::Text => text(),
-        Shape::Switch => json!({"type": ["boolean", "string", "null"]}),
-        Shape::Count => json!({"type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[0-9]+$"}),
-        Shape::Number => json!({"type": ["number", "string", "null"]}),
+        // Editors read YAML 1.2, where `yes` is text.
+        Shape::Switch => {
+            json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["yes", "no", "on", "off"]}]})
+        }
+        Shape::Count => json!({"type": ["number", "null"], "minimum": 0}),
+        Shape::Number => json!({"type": ["number", "null"]}),
         Shape::OneOf(words) => json!({"anyOf": [{"enum": words}, text()]}),
         Shape::Texts => json!({"type": ["array", "null"], "items": text()}),
         Shape::Pairs => json!({"type": ["object", "null"], "additionalProperties": text()}),
         Shape::Labels(On::Node) => json!({"$ref": "#/$defs/nodeLabels"}),
         Shape::Labels(On::Link) => json!({"$ref": "#/$defs/linkLabels"}),
         Shape::Object(keys) if std::ptr::eq(*keys, NODE) => json!({"$ref": "#/$defs/node"}),
+        Shape::Object(keys) if std::ptr::eq(*keys, LINK_END) => json!({"$ref": "#/$defs/linkEnd"}),
+        Shape::Objects(keys) if std::ptr::eq(*keys, LINK_END) => {
+            json!({"type": ["array", "null"], "items": {"$ref": "#/$defs/linkEnd"}})
+        }
         Shape::Object(keys) => object(keys),
         Shape::Objects(keys) => json!({"type": ["array", "null"], "items": object(keys)}),
         Shape::Nodes(Named::Node) => nodes("^[a-zA-Z0-9][a-zA-Z0-9._|-]*$"),
@@ -120,7 +133,7 @@ fn shape(shape: &Shape) -> Value {
             "type": ["array", "null"],
             "items": {"anyOf": [
                 {"$ref": "#/$defs/briefLink"},
-                {"$ref": "#/$defs/vethLink"},
+                {"$ref": "#/$defs/longLink"},
             ]},
         }),
         Shape::Free => json!({"type": ["object", "null"]}),

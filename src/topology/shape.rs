@@ -6,7 +6,7 @@ use crate::base::suggest::did_you_mean;
 use crate::base::{Diagnostics, Position, document};
 
 use super::dialect::{self, Key, Named, Shape};
-use super::{annotations, kinds};
+use super::{annotations, kinds, values};
 
 /// The problems found so far. What many nodes inherit is reported once, where it stands.
 pub(super) struct Problems {
@@ -52,7 +52,7 @@ pub(super) fn check(node: &document::Node, shape: &Shape, place: &str, problems:
         }
         Shape::Texts => {
             for item in list(node, place, problems) {
-                if item.as_text().is_none() {
+                if item.as_text().is_none() && !item.is_null() {
                     wrong(item, &format!("each item of {place}"), "a single value", problems);
                 }
             }
@@ -146,18 +146,19 @@ fn scalar(node: &document::Node, shape: &Shape, place: &str, problems: &mut Prob
     let Some(text) = node.as_text() else {
         return wrong(node, place, &expected, problems);
     };
+    let plain = values::plain(node);
     let fits = match shape {
-        Shape::Switch => matches!(
-            text.to_lowercase().as_str(),
-            "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n"
-        ),
-        Shape::Count => text.parse::<u64>().is_ok(),
-        Shape::Number => text.parse::<f64>().is_ok(),
+        Shape::Switch => plain.and_then(values::switch).is_some(),
+        Shape::Count => plain.and_then(values::count).is_some(),
+        Shape::Number => plain.and_then(values::number).is_some(),
         Shape::OneOf(words) => words.iter().any(|word| word.eq_ignore_ascii_case(text)),
         _ => true,
     };
     if !fits {
         let hint = match shape {
+            Shape::Switch | Shape::Count | Shape::Number if plain.is_none() => {
+                Some("quotes make it text: take them away".to_owned())
+            }
             Shape::OneOf(words) => {
                 did_you_mean(text, words.iter().copied()).map(|guess| format!("did you mean `{guess}`?"))
             }

@@ -67,11 +67,8 @@ fn single_mistakes_are_told_with_their_place() {
             "name: x\ntopology: {nodes: {a: {}}}",
             "2:20: node `a` has no kind",
         ),
-        (
-            "name: {{ .x }}",
-            "1:7: Go templates (`{{`) come with a later version",
-        ),
-        ("# {{", "1:3: Go templates"),
+        ("name: {{ .x }}", "1:10: `<no value>` is not a lab name"),
+        ("# {{", "1:3: `{{` without its `}}`"),
         ("name: ${x", "1:7: `${` without its `}` on the same line"),
         ("name: [", "invalid YAML"),
     ] {
@@ -88,24 +85,20 @@ fn mistakes_in_links_and_addresses_are_told_with_their_place() {
             "9:19: endpoint `a:eth1` is used twice",
         ),
         (
-            "    - endpoints: [\"a:eth2\", \"a:eth3\"]",
-            "9:29: both ends of the link are on node `a`",
-        ),
-        (
             "    - endpoints: [\"a:eth2\", \"c:eth3\"]",
             "9:29: endpoint names node `c`, which is not defined",
         ),
         (
-            "    - endpoints: [\"a:eth2\", \"b:e h\"]",
-            "contains what Linux does not allow",
+            "    - endpoints: [\"a:eth2\", \"b:e:h\"]",
+            "9:29: `e:h` is no interface of node `b` of kind `linux`",
         ),
         (
             "    - {endpoints: [\"a:eth2\", \"b:eth2\"], mtu: 67}",
             "MTU 67 is not possible",
         ),
         (
-            "    - {type: dummy, endpoint: {node: a, interface: e}}",
-            "link type `dummy` is not supported yet",
+            "    - {type: dummy, endpoint: {node: a}}",
+            "9:31: an endpoint has no `interface`",
         ),
         (
             "    - {type: veth, endpoints: [{node: a}, {node: b, interface: e}]}",
@@ -189,7 +182,7 @@ fn a_folder_with_one_topology_stands_for_it_and_its_files_must_exist() {
     };
     let error = load(folder.path(), &options).unwrap_err().to_string();
     assert!(error.contains("expected exactly one *.clab.yaml"), "{error}");
-    let text = "name: x\ntopology:\n  nodes:\n    a: {kind: linux, binds: [\"conf:/etc/conf\"]}\n";
+    let text = "name: x\ntopology:\n  nodes:\n    a: {kind: linux, binds: [\"conf:/etc/conf\", \"clab-renamed/ansible-inventory.yml:/x\"]}\n";
     std::fs::write(folder.path().join("x.clab.yml"), text).unwrap();
     let error = load(folder.path(), &options).unwrap_err();
     assert!(
@@ -208,6 +201,117 @@ fn a_folder_with_one_topology_stands_for_it_and_its_files_must_exist() {
             .unwrap_err()
             .to_string(),
         "read topology /no/such/file"
+    );
+}
+
+#[test]
+fn a_templated_fabric_is_read_with_its_variables_and_templates() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/topology/testdata/templates/clos");
+    let file = folder.join("clos.clab.gotmpl");
+    let sources = super::sources::Sources::read(&file, &options()).unwrap();
+    let prepared = super::prepared::Prepared::new(sources, &options().environment).unwrap();
+    insta::assert_snapshot!("templated_fabric", prepared.text);
+    let topology = load(&file, &options()).unwrap();
+    assert_eq!((topology.nodes.len(), topology.links.len()), (7, 8));
+    assert_eq!(
+        topology.nodes["leaf3"].line, 14,
+        "nodes know the line of the template"
+    );
+}
+
+#[test]
+fn variables_given_by_name_take_the_place_of_those_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let file = write(
+        "x.clab.yml",
+        "name: {{ .lab }}\ntopology:\n  nodes:\n    {{ .node.name }}: {kind: {{ .node.kind }}}\n",
+    );
+    write("x.clab_vars.yaml", "lab: auto\nnode: {name: a, kind: linux}\n");
+    let one = write("one.yaml", "lab: one\nnode: {name: b, kind: linux}\n");
+    let two = write("two.json", "{\"node\": {\"name\": \"c\"}}");
+    let read = |variables: Vec<PathBuf>| {
+        let topology = load(
+            &file,
+            &LoadOptions {
+                variables,
+                ..options()
+            },
+        )
+        .unwrap();
+        format!("{} {}", topology.name, topology.nodes.keys().next().unwrap())
+    };
+    assert_eq!(read(vec![]), "auto a");
+    assert_eq!(read(vec![one, two]), "one c");
+    let list = write("list.yaml", "- a\n");
+    let options = LoadOptions {
+        variables: vec![list],
+        ..options()
+    };
+    let error = load(&file, &options).unwrap_err();
+    assert!(
+        error
+            .diagnostics()
+            .unwrap()
+            .to_string()
+            .contains("list.yaml:1:1: a variables file must be a mapping, found a list")
+    );
+}
+
+#[test]
+fn problems_behind_a_template_point_into_the_file() {
+    let text = "name: x{{/* two\nlines */}}\ntopology:\n  defaults: {kind: linux}\n  nodes:\n{{- range seq 2 }}\n    n{{ . }}: {imagee: {{ mul . 2 }}}\n{{- end }}\n    z: {kind: ${KIND:=linx}}\n    y: {kynd: a}\n";
+    let mistake = "name: x\ntopology:\n  nodes:\n    {{ range .x }}\n    a: {kind: {{ .kind | toUpper }}}\n    {{ end }}\n";
+    insta::assert_snapshot!(
+        "templated_problems",
+        format!("{}\n\n{}", problems(text), problems(mistake))
+    );
+}
+
+#[test]
+fn topologies_from_elsewhere_are_refused() {
+    for what in [
+        "https://x.org/a.clab.yml",
+        "srl-labs/srlinux-getting-started",
+        "github.com/a/b",
+        "s3://b/k.clab.yml",
+    ] {
+        let error = load(Path::new(what), &options()).unwrap_err().to_string();
+        assert!(error.contains("download or clone it"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_too_large_for_a_topology_and_a_long_line_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("big.clab.yml");
+    std::fs::write(&file, vec![b'#'; 17 << 20]).unwrap();
+    assert!(
+        load(&file, &options())
+            .unwrap_err()
+            .to_string()
+            .contains("larger than 16 MiB")
+    );
+    let long = format!("name: {}\n", "x".repeat(10 << 20));
+    assert!(read(&long).is_err());
+    assert!(read(&format!("# {}\n", "$".repeat(10 << 20))).is_err());
+    assert!(problems(&"$PATH ".repeat(100)).contains("problem"));
+    let bomb = BTreeMap::from([("BIG".to_owned(), "x".repeat(100_000))]);
+    let options = LoadOptions {
+        environment: bomb,
+        ..options()
+    };
+    let error = parse(Path::new("x"), &"$BIG ".repeat(1000), &options).unwrap_err();
+    assert!(
+        error
+            .diagnostics()
+            .unwrap()
+            .to_string()
+            .contains("longer than 16 MiB")
     );
 }
 
@@ -330,9 +434,20 @@ fn boxes_never_overlap_and_stay_inside_the_drawing() {
 
 proptest! {
     #[test]
+    fn no_environment_makes_the_reader_panic(text in "([${}:=+_a1\\-]|\\$\\{|ä|\n){0,40}", value in "[$a{}\n]{0,6}") {
+        let options = LoadOptions {
+            environment: BTreeMap::from([("a".to_owned(), value), ("a1".to_owned(), String::new())]),
+            ..LoadOptions::default()
+        };
+        if let Err(error) = parse(Path::new("x"), &text, &options) {
+            let _ = crate::base::ErrorChain::new(&error).to_string();
+        }
+    }
+
+    #[test]
     fn no_mutation_of_a_file_makes_the_reader_panic(
         bad in any::<bool>(),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ -~\\n]{0,4}"), 1..8),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "([ -~\\n]|\\{\\{|\\}\\}|\\$\\{){0,4}"), 1..8),
     ) {
         let mut text: Vec<char> = if bad { BAD } else { GOOD }.chars().collect();
         for (at, cut, insert) in edits {

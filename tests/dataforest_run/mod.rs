@@ -53,9 +53,8 @@ pub fn alone() -> Option<File> {
 /// Reads a lab.
 pub fn topology(root: &Path, lab: &str) -> Topology {
     let options = LoadOptions {
-        environment: BTreeMap::new(),
         check_files: true,
-        name: None,
+        ..LoadOptions::default()
     };
     load(&root.join(lab), &options).unwrap()
 }

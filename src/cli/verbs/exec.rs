@@ -2,20 +2,20 @@
 
 use super::Outcome;
 use crate::base::{LabName, NodeName, ServiceName};
-use crate::cli::args::{ConsoleArgs, ExecArgs, LogsArgs};
+use crate::cli::args::{ConsoleArgs, ExecArgs, LogsArgs, RuntimeChoice};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::privilege;
-use crate::runtime::{ExecRequest, Runtime};
+use crate::runtime::ExecRequest;
 
 /// Runs a command in a node with the caller's own streams; its exit code becomes the process's, so this does not return on success.
-pub fn exec(args: &ExecArgs) -> Outcome {
-    enter(&args.lab, &args.node, args.argv.clone())
+pub fn exec(args: &ExecArgs, choice: RuntimeChoice) -> Outcome {
+    enter(choice, &args.lab, &args.node, args.argv.clone())
 }
 
 /// Opens the console that fits the node: the switch's own command line, FRR's shell, or a shell.
-pub fn console(args: &ConsoleArgs) -> Outcome {
-    let lab = super::runtime()?.open(&LabName::new(&args.lab))?;
+pub fn console(args: &ConsoleArgs, choice: RuntimeChoice) -> Outcome {
+    let lab = super::runtime(choice)?.open(&LabName::new(&args.lab))?;
     let plan = lab
         .plan()
         .nodes
@@ -31,13 +31,13 @@ pub fn console(args: &ConsoleArgs) -> Outcome {
     } else {
         vec!["sh".to_owned()]
     };
-    enter(&args.lab, &args.node, argv)
+    enter(choice, &args.lab, &args.node, argv)
 }
 
-fn enter(lab: &str, node: &str, argv: Vec<String>) -> Outcome {
+fn enter(choice: RuntimeChoice, lab: &str, node: &str, argv: Vec<String>) -> Outcome {
     let name = LabName::new(lab);
-    privilege::to_enter(&name)?;
-    let lab = super::runtime()?.open(&name)?;
+    privilege::to_enter(choice, &name)?;
+    let lab = super::runtime(choice)?.open(&name)?;
     let request = ExecRequest {
         argv,
         inherit: true,
@@ -48,8 +48,8 @@ fn enter(lab: &str, node: &str, argv: Vec<String>) -> Outcome {
 }
 
 /// Prints the logs of a node's daemons.
-pub fn logs(args: &LogsArgs) -> Outcome {
-    let lab = super::runtime()?.open(&LabName::new(&args.lab))?;
+pub fn logs(args: &LogsArgs, choice: RuntimeChoice) -> Outcome {
+    let lab = super::runtime(choice)?.open(&LabName::new(&args.lab))?;
     let service = args.service.as_ref().map(ServiceName::new);
     let lines = lab.logs(&NodeName::new(&args.node), service.as_ref(), args.lines)?;
     if lines.is_empty() {

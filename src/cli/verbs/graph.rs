@@ -7,7 +7,7 @@ use crate::topology::graph;
 
 /// Prints a drawing.
 pub fn graph(args: &GraphArgs) -> Outcome {
-    let topology = super::validate::load_topology(&args.file, false)?;
+    let topology = super::validate::load_topology(&args.file, false, &args.selection)?;
     super::print(&match args.format {
         GraphFormat::Dot => graph::dot(&topology),
         GraphFormat::Mermaid => graph::mermaid(&topology),

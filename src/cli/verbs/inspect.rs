@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::base::LabName;
-use crate::cli::args::{InspectArgs, JsonArgs};
+use crate::cli::args::{InspectArgs, JsonArgs, RuntimeChoice};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::say::say;
 use crate::nos::plan::ServiceState;
-use crate::runtime::{Lab, NodeState, Runtime};
+use crate::runtime::{Lab, NodeState};
 
 /// Lists labs.
-pub fn list(args: &JsonArgs) -> Outcome {
-    let runtime = super::runtime()?;
+pub fn list(args: &JsonArgs, choice: RuntimeChoice) -> Outcome {
+    let runtime = super::runtime(choice)?;
     let mut rows = Vec::new();
     for name in runtime.list()? {
         // A lab may end between the listing and the look.
@@ -41,8 +41,8 @@ pub fn list(args: &JsonArgs) -> Outcome {
 }
 
 /// Shows a lab's nodes.
-pub fn inspect(args: &InspectArgs) -> Outcome {
-    let runtime = super::runtime()?;
+pub fn inspect(args: &InspectArgs, choice: RuntimeChoice) -> Outcome {
+    let runtime = super::runtime(choice)?;
     let name = match &args.lab {
         Some(name) => LabName::new(name),
         None => only(&runtime.list()?)?,

@@ -5,14 +5,19 @@ pub mod doctor;
 pub mod exec;
 pub mod faults;
 pub mod graph;
+pub mod image;
 pub mod inspect;
+pub mod kinds;
 pub mod run;
 pub mod schema;
 pub mod up;
 pub mod validate;
 
+use super::args::RuntimeChoice;
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::runtime::Runtime;
+use crate::runtime::docker::DockerEngine;
 
 /// What a verb comes to.
 pub type Outcome = Result<Exit, Failure>;
@@ -37,8 +42,16 @@ pub fn print_json(value: &impl serde::Serialize) {
     print(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
+/// Returns the runtime that was chosen.
+pub fn runtime(choice: RuntimeChoice) -> Result<Box<dyn Runtime>, Failure> {
+    Ok(match choice {
+        RuntimeChoice::Namespaces => Box::new(namespaces()?),
+        RuntimeChoice::Docker => Box::new(DockerEngine::connect()?),
+    })
+}
+
 /// Returns the embedded runtime, whose daemons are this very binary.
-pub fn runtime() -> Result<crate::runtime::namespaces::Namespaces, Failure> {
+fn namespaces() -> Result<crate::runtime::namespaces::Namespaces, Failure> {
     let binary = std::env::current_exe().map_err(|error| {
         Failure::text(
             Exit::CouldNotRun,

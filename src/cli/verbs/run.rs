@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Outcome;
 use crate::base::{RunId, Seed};
-use crate::cli::args::{Color, RunArgs};
+use crate::cli::args::{Color, RunArgs, RuntimeChoice};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Display;
@@ -17,11 +17,11 @@ use crate::experiment::Suite;
 use crate::record::{Event, InputHash, Verdict};
 
 /// Runs experiments and writes their reports.
-pub fn run(args: &RunArgs, color: Color) -> Outcome {
+pub fn run(args: &RunArgs, choice: RuntimeChoice, color: Color) -> Outcome {
     let mut suite = load(&args.files)?;
     select(&mut suite, &args.only)?;
-    super::validate::check_suite(&suite, true, true)?;
-    privilege::to_make_labs()?;
+    super::validate::check_suite(&suite, true, true, choice)?;
+    privilege::to_make_labs(choice)?;
     let cancel = Cancel::default();
     signals::install(&cancel);
     let run = RunId::new(
@@ -40,9 +40,9 @@ pub fn run(args: &RunArgs, color: Color) -> Outcome {
         capabilities: crate::runtime::namespaces::probe::probe(),
         inputs: hashes(&suite),
     };
-    let runtime = super::runtime()?;
+    let runtime = super::runtime(choice)?;
     let mut display = Display::new();
-    let outcome = crate::engine::run(suite, &runtime, &options, &cancel, &mut |progress| {
+    let outcome = crate::engine::run(suite, runtime.as_ref(), &options, &cancel, &mut |progress| {
         display.show(progress);
     });
     display.finish();

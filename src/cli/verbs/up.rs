@@ -6,23 +6,24 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::base::{LabName, Seed};
-use crate::cli::args::{DownArgs, UpArgs};
+use crate::cli::args::{DownArgs, RuntimeChoice, SelectionArgs, UpArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::say::say;
 use crate::cli::{privilege, signals};
 use crate::engine::{Cancel, LabRequest, bring_up, lab_facts};
 use crate::nos::{PlanOptions, Scale, plan_nodes};
-use crate::runtime::{Lifetime, Runtime};
+use crate::runtime::Lifetime;
 
 /// Brings a lab up that stays.
-pub fn up(args: &UpArgs) -> Outcome {
+pub fn up(args: &UpArgs, choice: RuntimeChoice) -> Outcome {
     let file = args
         .topo
         .clone()
         .or_else(|| args.file.clone())
         .unwrap_or_default();
-    let topology = super::validate::load_topology(&file, true)?;
+    let topology = super::validate::load_topology(&file, true, &args.selection)?;
+    super::validate::refuse_unsupported(&topology, choice)?;
     let scale = Scale::new(args.scale).map_err(|error| Failure::new(Exit::Usage, &error))?;
     let plan = PlanOptions {
         seed: Seed(args.seed),
@@ -30,8 +31,8 @@ pub fn up(args: &UpArgs) -> Outcome {
         ..PlanOptions::default()
     };
     plan_nodes(&topology, &plan)?;
-    privilege::to_make_labs()?;
-    let runtime = super::runtime()?;
+    privilege::to_make_labs(choice)?;
+    let runtime = super::runtime(choice)?;
     let cancel = Cancel::default();
     signals::install(&cancel);
     let request = LabRequest {
@@ -50,7 +51,7 @@ pub fn up(args: &UpArgs) -> Outcome {
         topology.nodes.len(),
         topology.links.len()
     ));
-    let lab = bring_up(&runtime, &request, &cancel)?;
+    let lab = bring_up(runtime.as_ref(), &request, &cancel)?;
     say(format_args!(
         "{} is up after {}",
         request.name,
@@ -71,8 +72,8 @@ pub fn up(args: &UpArgs) -> Outcome {
 }
 
 /// Takes labs down; all of them, even when one fails.
-pub fn down(args: &DownArgs) -> Outcome {
-    let runtime = super::runtime()?;
+pub fn down(args: &DownArgs, choice: RuntimeChoice) -> Outcome {
+    let runtime = super::runtime(choice)?;
     let names = if args.all { runtime.list()? } else { wanted(args)? };
     let mut worst = Exit::Passed;
     for name in &names {
@@ -104,6 +105,6 @@ fn wanted(args: &DownArgs) -> Result<Vec<LabName>, Failure> {
 }
 
 fn name_in(file: &Path) -> Result<LabName, Failure> {
-    let topology = super::validate::load_topology(&PathBuf::from(file), false)?;
+    let topology = super::validate::load_topology(&PathBuf::from(file), false, &SelectionArgs::default())?;
     Ok(LabName::new(topology.name))
 }

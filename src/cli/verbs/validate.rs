@@ -6,30 +6,57 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::base::{Document, Seed};
-use crate::cli::args::{RenderArgs, ValidateArgs};
+use crate::cli::args::{RenderArgs, RuntimeChoice, SelectionArgs, ValidateArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{self, Failure};
 use crate::cli::say::say;
 use crate::experiment::Suite;
-use crate::nos::{PlanOptions, Scale, plan_nodes, render as render_nodes};
-use crate::topology::{LoadOptions, Topology};
+use crate::nos::{Nos, PlanOptions, Scale, plan_nodes, render as render_nodes};
+use crate::topology::unsupported::{Remark, Target, told, unsupported};
+use crate::topology::{LoadOptions, Topology, resolved::resolved};
 
 /// Loads a topology, or says everything that is wrong with it.
-pub fn load_topology(file: &Path, check_files: bool) -> Result<Topology, Failure> {
+pub fn load_topology(file: &Path, check_files: bool, selection: &SelectionArgs) -> Result<Topology, Failure> {
     let options = LoadOptions {
         environment: std::env::vars().collect(),
         check_files,
-        name: None,
+        variables: selection.vars.clone(),
+        node_filter: selection.node_filter.clone(),
+        ..LoadOptions::default()
     };
     Ok(crate::topology::load(file, &options)?)
 }
 
+/// Lists what the embedded runtime does not do of what a topology asks for.
+fn remarks(topology: &Topology, runtime: RuntimeChoice) -> Vec<Remark> {
+    let target = match runtime {
+        RuntimeChoice::Namespaces => Target::Namespaces,
+        RuntimeChoice::Docker => Target::Docker,
+    };
+    unsupported(topology, target, &Nos::ALL.map(Nos::as_str))
+}
+
+/// Says what the runtime ignores, and refuses a topology that could not mean the same on it.
+pub fn refuse_unsupported(topology: &Topology, runtime: RuntimeChoice) -> Result<(), Failure> {
+    let (refused, ignored): (Vec<_>, Vec<_>) = remarks(topology, runtime)
+        .into_iter()
+        .partition(|remark| remark.refused);
+    for line in told(topology, &ignored) {
+        say(format_args!("warning: {line}"));
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let text = told(topology, &refused).join("\n");
+    Err(Failure::text(Exit::InvalidInput, text))
+}
+
 /// Checks files; all of them, whatever is wrong with the first.
-pub fn validate(args: &ValidateArgs) -> Outcome {
+pub fn validate(args: &ValidateArgs, runtime: RuntimeChoice) -> Outcome {
     let mut worst = Exit::Passed;
     let mut resolved = Vec::new();
     for file in &args.files {
-        match check(file, !args.no_stat) {
+        match check(file, !args.no_stat, &args.selection, runtime) {
             Ok((summary, value)) => {
                 say(format_args!("{}: {summary}", file.display()));
                 resolved.push(value);
@@ -46,12 +73,23 @@ pub fn validate(args: &ValidateArgs) -> Outcome {
     Ok(worst)
 }
 
-fn check(file: &Path, check_files: bool) -> Result<(String, Value), Failure> {
-    if file.is_dir() || is_experiment(file)? {
-        return check_experiments(file, check_files);
+fn check(
+    file: &Path,
+    check_files: bool,
+    selection: &SelectionArgs,
+    runtime: RuntimeChoice,
+) -> Result<(String, Value), Failure> {
+    let input = file.as_os_str() == "-";
+    if !input && (file.is_dir() || is_experiment(file)?) {
+        return check_experiments(file, check_files, runtime);
     }
-    let topology = load_topology(file, check_files)?;
-    if check_files {
+    let topology = load_topology(file, check_files, selection)?;
+    // A good file is one wherever it can run.
+    let remarks = remarks(&topology, runtime);
+    for line in told(&topology, &remarks) {
+        say(format_args!("warning: {line}"));
+    }
+    if check_files && !remarks.iter().any(|remark| remark.refused) {
         plan_nodes(
             &topology,
             &PlanOptions {
@@ -64,9 +102,9 @@ fn check(file: &Path, check_files: bool) -> Result<(String, Value), Failure> {
         "valid topology `{}`, {} nodes, {} links",
         topology.name,
         topology.nodes.len(),
-        topology.links.len()
+        topology.links.len() + topology.attachments.len()
     );
-    Ok((summary, json!(topology)))
+    Ok((summary, resolved(&topology)))
 }
 
 /// Tells experiments and contracts from topologies by their first words: each kind has its own top-level key.
@@ -87,9 +125,13 @@ fn is_experiment(file: &Path) -> Result<bool, Failure> {
     Ok(text.starts_with("experiment:") || text.starts_with("contract:"))
 }
 
-fn check_experiments(file: &Path, check_files: bool) -> Result<(String, Value), Failure> {
+fn check_experiments(
+    file: &Path,
+    check_files: bool,
+    runtime: RuntimeChoice,
+) -> Result<(String, Value), Failure> {
     let suite = crate::experiment::load(file)?;
-    let labs = check_suite(&suite, check_files, false)?;
+    let labs = check_suite(&suite, check_files, false, runtime)?;
     let experiments = suite.experiments().count();
     Ok((
         format!("valid, {experiments} experiments on {labs} topologies"),
@@ -99,12 +141,19 @@ fn check_experiments(file: &Path, check_files: bool) -> Result<(String, Value), 
 
 /// Checks all experiments of a suite against their topologies, and whether the programs are there that their nodes run.
 /// Returns how many topologies there are.
-pub fn check_suite(suite: &Suite, check_files: bool, check_programs: bool) -> Result<usize, Failure> {
+pub fn check_suite(
+    suite: &Suite,
+    check_files: bool,
+    check_programs: bool,
+    runtime: RuntimeChoice,
+) -> Result<usize, Failure> {
     let mut topologies = std::collections::BTreeMap::new();
     for experiment in suite.experiments() {
         let path = &experiment.topology;
         if !topologies.contains_key(path) {
-            topologies.insert(path.clone(), load_topology(path, check_files)?);
+            let topology = load_topology(path, check_files, &SelectionArgs::default())?;
+            refuse_unsupported(&topology, runtime)?;
+            topologies.insert(path.clone(), topology);
         }
         crate::engine::check(experiment, &topologies[path])?;
         if check_programs {
@@ -120,7 +169,7 @@ pub fn check_suite(suite: &Suite, check_files: bool, check_programs: bool) -> Re
 
 /// Writes node configurations rendered at real-life timers beside the topology, or checks those that are there.
 pub fn render(args: &RenderArgs) -> Outcome {
-    let topology = load_topology(&args.file, false)?;
+    let topology = load_topology(&args.file, false, &args.selection)?;
     let options = PlanOptions {
         seed: Seed(0),
         check_binaries: false,

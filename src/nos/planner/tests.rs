@@ -1,7 +1,7 @@
 //! Tests of planning on a small topology: a router with a bundle over two switches, and a host.
 
 use super::*;
-use crate::topology::{Bind, Link, LinkId, Management, labels};
+use crate::topology::{Bind, Link, LinkDetails, LinkId, Management, labels};
 
 fn node(kind: &str, image: &str, line: usize, with: &[(&str, &str)]) -> Node {
     Node {
@@ -23,6 +23,7 @@ fn link(a: &str, b: &str) -> Link {
         b: b.parse().unwrap(),
         mtu: 1500,
         labels: BTreeMap::new(),
+        details: LinkDetails::default(),
         line: 20,
     }
 }
@@ -41,7 +42,7 @@ pub(crate) fn topology() -> Topology {
         management: Management {
             network: "clab".into(),
             ipv4_subnet: Some(("172.20.20.0".parse().unwrap(), 24)),
-            ipv6_subnet: None,
+            ..Management::default()
         },
         nodes: [
             ("ca1", node("juniper_qfx", "vendor/qfx:1", 4, &switch)),
@@ -53,6 +54,7 @@ pub(crate) fn topology() -> Topology {
         .map(|(name, node)| (NodeName::new(name), node))
         .collect(),
         links: vec![link("mx1:eth1", "ca1:eth1"), link("mx1:eth2", "ca2:eth1")],
+        ..Topology::default()
     }
 }
 

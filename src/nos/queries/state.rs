@@ -105,7 +105,7 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// The answer nests VRF → address family → `peers`; older commands leave out the VRF.
-fn parse_bgp(answer: &Value) -> BTreeMap<String, BgpPeer> {
+pub(super) fn parse_bgp(answer: &Value) -> BTreeMap<String, BgpPeer> {
     let mut peers: BTreeMap<String, BgpPeer> = BTreeMap::new();
     let mut open: Vec<&Value> = vec![answer];
     while let Some(value) = open.pop() {
@@ -131,7 +131,7 @@ fn parse_bgp(answer: &Value) -> BTreeMap<String, BgpPeer> {
     peers
 }
 
-fn parse_ospf(answer: &Value) -> BTreeMap<String, OspfNeighbour> {
+pub(super) fn parse_ospf(answer: &Value) -> BTreeMap<String, OspfNeighbour> {
     let mut neighbours = BTreeMap::new();
     for (router, list) in entries(&answer["neighbors"]) {
         for neighbour in list.as_array().into_iter().flatten() {
@@ -153,7 +153,7 @@ fn parse_ospf(answer: &Value) -> BTreeMap<String, OspfNeighbour> {
     neighbours
 }
 
-fn parse_bfd(answer: &Value) -> BTreeMap<String, BfdPeer> {
+pub(super) fn parse_bfd(answer: &Value) -> BTreeMap<String, BfdPeer> {
     answer
         .as_array()
         .into_iter()
@@ -203,7 +203,7 @@ fn parse_route(route: &Value) -> Route {
     }
 }
 
-fn parse_interfaces(answer: &Value) -> BTreeMap<String, InterfaceState> {
+pub(super) fn parse_interfaces(answer: &Value) -> BTreeMap<String, InterfaceState> {
     entries(answer)
         .map(|(name, state)| {
             let up = |key: &str| text(state, key).eq_ignore_ascii_case("up");

@@ -252,7 +252,7 @@ fn bring_up(plan: &NodePlan) -> Result<Option<InterfaceName>, (String, io::Error
 }
 
 /// Sets a sysctl of the caller's network namespace. As with sysctl(8), `.` and `/` trade places in the name.
-pub(super) fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
+pub(in crate::runtime) fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
     let swap = |c| match c {
         '.' => '/',
         '/' => '.',

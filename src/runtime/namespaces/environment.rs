@@ -10,7 +10,7 @@ pub const LAB_VARIABLE: &str = "FAULTLAB_LAB";
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr";
 
 /// The plan's variables on top of a small fixed set: nothing of the caller's leaks into a node.
-pub(super) fn of(plan: &NodePlan) -> BTreeMap<String, String> {
+pub(in crate::runtime) fn of(plan: &NodePlan) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::from([
         ("HOME".to_owned(), "/root".to_owned()),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),

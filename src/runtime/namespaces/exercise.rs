@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Namespaces, rootless};
 use crate::base::{ErrorChain, LabName};
-use crate::nos::plan::{NodePlan, Ready, Restart, Service};
+use crate::nos::plan::{Container, NodePlan, Ready, Restart, Service};
 use crate::runtime::{ExecRequest, Lab, LabPlan, Lifetime, NodeState, Runtime, RuntimeError};
 
 const NODES: usize = 6;
@@ -148,5 +148,6 @@ fn node(number: usize) -> NodePlan {
         }],
         exec: Vec::new(),
         boot_time: Duration::ZERO,
+        container: Container::default(),
     }
 }

@@ -56,14 +56,14 @@ pub(super) fn fork(flags: i32) -> io::Result<Forked> {
     unsafe_code,
     reason = "exit handlers of the parent program must not run in its forks"
 )]
-pub(super) fn exit_now(code: i32) -> ! {
+pub(in crate::runtime) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(code) }
 }
 
 /// Opens a process as a descriptor.
 #[expect(unsafe_code, reason = "no crate wraps pidfd_open")]
-pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+pub(in crate::runtime) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: plain integers in, a new descriptor out.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     owned(fd)
@@ -71,7 +71,7 @@ pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
 
 /// Sends a signal to the process behind a pidfd.
 #[expect(unsafe_code, reason = "no crate wraps pidfd_send_signal")]
-pub(super) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+pub(in crate::runtime) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: a null siginfo is allowed and means the same as kill.
     check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, 0, 0) })
 }
@@ -87,7 +87,7 @@ pub(super) fn pidfd_pid(pidfd: BorrowedFd<'_>) -> io::Result<Option<i32>> {
 }
 
 /// Waits until the process behind a pidfd has ended. Returns false when the deadline passed first.
-pub(super) fn wait_gone(pidfd: BorrowedFd<'_>, deadline: Duration) -> io::Result<bool> {
+pub(in crate::runtime) fn wait_gone(pidfd: BorrowedFd<'_>, deadline: Duration) -> io::Result<bool> {
     let end = Instant::now() + deadline;
     loop {
         let left = end.saturating_duration_since(Instant::now());

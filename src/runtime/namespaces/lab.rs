@@ -17,7 +17,7 @@ use super::node_requests::{SupervisorReply, SupervisorRequest};
 use super::protocol::{self, Reply, Request};
 use super::{address, kernel};
 use crate::base::{LabName, NodeName, ServiceName};
-use crate::nos::plan::{NodePlan, SUPERVISOR_SOCKET};
+use crate::nos::plan::NodePlan;
 use crate::runtime::{
     ExecOutput, ExecRequest, Lab, LabPlan, LogLine, NodeHandle, NodeState, NodeStatus, RuntimeError,
 };
@@ -138,14 +138,7 @@ impl NamespaceLab {
             return Err(refused(format!("node {node} is frozen")));
         }
         let handle = self.node(node)?;
-        let socket = handle.root().join(SUPERVISOR_SOCKET.trim_start_matches('/'));
-        let talk = || -> io::Result<SupervisorReply> {
-            let stream = UnixStream::connect(socket)?;
-            stream.set_read_timeout(Some(ANSWER))?;
-            protocol::send_line(&stream, request, &[])?;
-            Ok(protocol::receive_line(&stream)?.0)
-        };
-        match talk() {
+        match request.ask(&handle.root()) {
             Ok(SupervisorReply::Refused { error }) => Err(refused(error)),
             Ok(reply) => Ok(reply),
             Err(source) => Err(RuntimeError::System { operation, source }),
@@ -154,7 +147,7 @@ impl NamespaceLab {
 }
 
 /// Names what was being done when the system refused.
-pub(super) fn system(operation: impl Into<String>) -> impl FnOnce(io::Error) -> RuntimeError {
+pub(in crate::runtime) fn system(operation: impl Into<String>) -> impl FnOnce(io::Error) -> RuntimeError {
     let operation = operation.into();
     move |source| RuntimeError::System { operation, source }
 }
@@ -320,10 +313,12 @@ impl Lab for NamespaceLab {
         lines: usize,
     ) -> Result<Vec<LogLine>, RuntimeError> {
         let plan = self.node_plan(node)?;
-        let root = format!("/proc/{}/root", self.pid);
         kernel::pidfd_signal(self.pidfd.as_fd(), 0)
             .map_err(|_| RuntimeError::LabGone(self.plan.name.clone()))?;
-        logs::read(Path::new(&root), plan, service, lines)
+        let directory = super::rootfs::node_dir(plan.node.as_str()).join("logs");
+        let root = format!("/proc/{}/root", self.pid);
+        let directory = Path::new(&root).join(directory.strip_prefix("/").unwrap_or(&directory));
+        logs::read(&directory, plan, service, lines)
     }
 
     fn destroy(&self) -> Result<(), RuntimeError> {

@@ -6,7 +6,6 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use super::lab::system;
-use super::rootfs::node_dir;
 use crate::base::ServiceName;
 use crate::nos::plan::NodePlan;
 use crate::runtime::{LogLine, RuntimeError};
@@ -14,22 +13,18 @@ use crate::runtime::{LogLine, RuntimeError};
 /// Logs that every node has beside those of its services.
 const OWN: [&str; 3] = ["supervisor", "setup", "exec"];
 
-/// The last lines of one log, or of each log of the node one after the other. `root` is the lab's init's root directory.
-pub(super) fn read(
-    root: &Path,
+/// The last lines of one log, or of each log of the node one after the other. `directory` is where its logs lie.
+pub(in crate::runtime) fn read(
+    directory: &Path,
     plan: &NodePlan,
     service: Option<&ServiceName>,
     lines: usize,
 ) -> Result<Vec<LogLine>, RuntimeError> {
-    let directory = node_dir(plan.node.as_str());
-    let directory = root
-        .join(directory.strip_prefix("/").unwrap_or(&directory))
-        .join("logs");
     let own = OWN.iter().map(|name| ServiceName::from(*name));
     let mut known: Vec<ServiceName> = own
         .chain(plan.services.iter().map(|service| service.name.clone()))
         .collect();
-    for other in written(&directory) {
+    for other in written(directory) {
         if !known.contains(&other) {
             known.push(other);
         }

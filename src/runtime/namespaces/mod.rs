@@ -5,24 +5,24 @@
 //! dies, in whatever way, the kernel removes the whole lab.
 
 mod address;
-mod boot;
+pub(in crate::runtime) mod boot;
 mod conversation;
 pub mod environment;
 mod exec;
 pub mod exercise;
 mod freezer;
-mod kernel;
+pub(in crate::runtime) mod kernel;
 pub mod lab;
 pub mod lab_init;
 mod lab_node;
 mod layers;
-mod logs;
-mod network;
-mod node_init;
+pub(in crate::runtime) mod logs;
+pub(in crate::runtime) mod network;
+pub(in crate::runtime) mod node_init;
 pub mod node_requests;
 pub mod probe;
-mod protocol;
-mod rootfs;
+pub(in crate::runtime) mod protocol;
+pub(in crate::runtime) mod rootfs;
 pub mod rootless;
 
 use std::io;

@@ -16,7 +16,7 @@ use rtnetlink::packet_route::route::{RouteMessage, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 /// A netlink socket in the namespace it was opened in.
-pub(super) struct Network {
+pub(in crate::runtime) struct Network {
     socket: Socket,
     sequence: u32,
 }
@@ -32,7 +32,7 @@ struct Link {
 
 impl Network {
     /// Opens a socket in the caller's network namespace.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::runtime) fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -49,7 +49,7 @@ impl Network {
     }
 
     /// Sets the loopback interface up.
-    pub(super) fn loopback_up(&mut self) -> io::Result<()> {
+    pub(in crate::runtime) fn loopback_up(&mut self) -> io::Result<()> {
         self.set_up(1, true)
     }
 
@@ -75,7 +75,7 @@ impl Network {
     /// Takes everything away that a power cut takes: addresses, routes, devices made by software; cables stay, down.
     ///
     /// What the kernel will not give up (fallback tunnels, routes that went with their device) is no error.
-    pub(super) fn cut_power(&mut self) -> io::Result<()> {
+    pub(in crate::runtime) fn cut_power(&mut self) -> io::Result<()> {
         for link in self.links()? {
             if link.wire || link.loopback {
                 self.set_up(link.index, false)?;

@@ -21,7 +21,7 @@ use super::boot::Boot;
 use super::conversation::Conversations;
 use super::{environment, kernel, rootfs};
 use crate::base::MonoTime;
-use crate::nos::plan::{NODE_LOGS, NodePlan, Ready, SUPERVISOR_SOCKET};
+use crate::nos::plan::{NODE_COMMANDS, NODE_LOGS, NodePlan, Ready, SUPERVISOR_SOCKET};
 use crate::runtime::NodeStatus;
 use crate::runtime::supervisor::{Action, Event, Exit, Supervisor};
 
@@ -39,6 +39,23 @@ pub(super) struct Node<'a> {
 
 /// Lives the life of a node's init in the process just forked for it. Never returns.
 pub(super) fn live(plan: &NodePlan, netns: &OwnedFd, to_lab: UnixDatagram) -> ! {
+    live_after(plan, to_lab, |node| node.prepare(netns))
+}
+
+/// Lives the same life as the first process of a container, whose engine has made its namespaces and root directory.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method's own path is not general enough over the node's lifetime"
+)]
+pub(in crate::runtime) fn live_in_container(plan: &NodePlan, to_keeper: UnixDatagram) -> ! {
+    live_after(plan, to_keeper, |node| node.prepare_container())
+}
+
+fn live_after(
+    plan: &NodePlan,
+    to_lab: UnixDatagram,
+    prepare: impl FnOnce(&mut Node<'_>) -> Result<UnixListener, rootfs::Failed>,
+) -> ! {
     let boot = Boot::new(plan);
     let supervisor = Supervisor::new(&plan.services, MonoTime::now());
     let mut node = Node {
@@ -48,7 +65,7 @@ pub(super) fn live(plan: &NodePlan, netns: &OwnedFd, to_lab: UnixDatagram) -> ! 
         told: None,
         to_lab,
     };
-    let failed = match node.prepare(netns) {
+    let failed = match prepare(&mut node) {
         Ok(listener) => match node.serve(listener) {
             Ok(never) => match never {},
             Err(error) => ("supervise".to_owned(), error),
@@ -71,6 +88,23 @@ impl Node<'_> {
             .map_err(|error| ("enter the network namespace".to_owned(), error.into()))?;
         close_all_but(&[netns.as_raw_fd(), self.to_lab.as_raw_fd()]).map_err(during("close descriptors"))?;
         rootfs::enter(self.plan)?;
+        self.settle()
+    }
+
+    fn prepare_container(&mut self) -> Result<UnixListener, rootfs::Failed> {
+        for directory in [NODE_COMMANDS, "/run/lock", NODE_LOGS] {
+            rootfs::during(format!("make {directory}"), fs::create_dir_all(directory))?;
+        }
+        rootfs::write_files(self.plan)?;
+        self.settle()
+    }
+
+    /// The last steps, in the node's own root directory.
+    fn settle(&mut self) -> Result<UnixListener, rootfs::Failed> {
+        let during = |what: &str| {
+            let what = what.to_owned();
+            move |error: io::Error| (what, error)
+        };
         nix::unistd::sethostname(&self.plan.hostname)
             .map_err(|error| ("set the hostname".to_owned(), error.into()))?;
         redirect_errors().map_err(during("open the supervisor's log"))?;

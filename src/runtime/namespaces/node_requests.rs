@@ -1,10 +1,16 @@
 //! What a node's supervisor answers on its socket: JSON lines, for operators, for the node's own daemons, for the lab.
 
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::node_init::Node;
+use super::protocol;
 use crate::base::ServiceName;
-use crate::nos::plan::ServiceStatus;
+use crate::nos::plan::{SUPERVISOR_SOCKET, ServiceStatus};
 use crate::runtime::supervisor::Event;
 
 /// A request, e.g. `{"method":"stop","service":"bgpd"}`.
@@ -60,6 +66,19 @@ pub enum SupervisorReply {
         /// Why.
         error: String,
     },
+}
+
+/// How long a supervisor may take to answer.
+const ANSWER: Duration = Duration::from_secs(20);
+
+impl SupervisorRequest {
+    /// Asks the supervisor of the node whose root directory this is.
+    pub(in crate::runtime) fn ask(&self, root: &Path) -> io::Result<SupervisorReply> {
+        let stream = UnixStream::connect(root.join(SUPERVISOR_SOCKET.trim_start_matches('/')))?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        protocol::send_line(&stream, self, &[])?;
+        Ok(protocol::receive_line(&stream)?.0)
+    }
 }
 
 const DONE: SupervisorReply = SupervisorReply::Done { ok: true };

@@ -28,7 +28,7 @@ const WRITABLE: [&str; 3] = ["etc", "var", "root"];
 const OWN: [&str; 5] = ["run", "tmp", "proc", "sys", "dev"];
 
 /// A step that failed, and why.
-pub(super) type Failed = (String, io::Error);
+pub(in crate::runtime) type Failed = (String, io::Error);
 
 /// Names the step in which something failed.
 pub(super) fn during<T>(
@@ -187,10 +187,12 @@ fn furnish(plan: &NodePlan, lab: &Path) -> Result<(), Failed> {
             .join(number.to_string());
         bind_into(&staged, bound)?;
     }
-    for file in &plan.files {
-        write_file(file)?;
-    }
-    Ok(())
+    write_files(plan)
+}
+
+/// Writes the plan's files into the caller's root directory.
+pub(super) fn write_files(plan: &NodePlan) -> Result<(), Failed> {
+    plan.files.iter().try_for_each(write_file)
 }
 
 /// Puts empty directories in the place of those that the plan has files for and this user may not enter.

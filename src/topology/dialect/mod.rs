@@ -2,17 +2,48 @@
 //!
 //! One table serves three readers: the check for unknown keys and wrong shapes, the decoder, and the JSON Schema.
 
+mod link;
 mod node;
 
 use super::model::labels;
 
+pub(super) use link::{BRIEF_LINK, LINK_END, LinkForm, SPECIAL_ENDPOINTS};
 pub(super) use node::NODE;
 
 /// A key of a mapping.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
+    pub(super) merge: Merge,
     pub(super) about: &'static str,
+}
+
+impl Key {
+    /// Gives it another rule than "the first level that says something wins".
+    const fn by(self, merge: Merge) -> Self {
+        Self { merge, ..self }
+    }
+}
+
+/// How the levels node → group → kind → defaults make one value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Merge {
+    /// The most specific level that says something wins; empty text, zero and an empty list say nothing.
+    First,
+    /// Maps are merged key by key, the more specific level wins; maps below are merged alike.
+    Deep,
+    /// Lists are joined, the least specific level first; of equal items the first is kept.
+    Join,
+    /// Like [`Merge::Join`], keyed by the path in the node: the most specific level wins; sorted by that path.
+    ByTarget,
+    /// Each field is inherited on its own.
+    Fields,
+    /// Only the node itself can say it.
+    Own,
+    /// The most specific level with a user or password wins as a whole; the key file is inherited on its own.
+    Credentials,
+    /// For each stage, lists are joined, the least specific level first.
+    Stages,
 }
 
 /// What may stand behind a key. Any of them may be null, which means absent.
@@ -69,10 +100,19 @@ pub(super) struct Label {
 }
 
 pub(super) const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
-    Key { name, shape, about }
+    let merge = match shape {
+        Shape::Pairs | Shape::Labels(_) => Merge::Deep,
+        _ => Merge::First,
+    };
+    Key {
+        name,
+        shape,
+        merge,
+        about,
+    }
 }
 
-use Shape::{Count, Free, Labels, Links, Nodes, Object, Objects, Switch, Text, Texts};
+use Shape::{Count, Free, Links, Nodes, Object, Switch, Text};
 
 /// Keys of the file.
 pub(super) static FILE: &[Key] = &[
@@ -135,7 +175,7 @@ static AUTHORITY: &[Key] = &[
 ];
 
 /// Keys of `mgmt`.
-static MGMT: &[Key] = &[
+pub(super) static MGMT: &[Key] = &[
     key(
         "network",
         Text,
@@ -187,55 +227,6 @@ static MGMT: &[Key] = &[
     ),
     key("driver-opts", Free, "Options of the network driver."),
 ];
-
-/// Keys of a link written `endpoints: ["a:eth1", "b:eth1"]`.
-pub(super) static BRIEF_LINK: &[Key] = &[
-    key("endpoints", Texts, "Both ends, each `node:interface`."),
-    key("mtu", Count, "MTU in bytes (default 9500)."),
-    key("labels", Labels(On::Link), "Labels of the link."),
-    key("vars", Free, "Template variables of the link."),
-    key("ipv4", Texts, "IPv4 addresses of the ends, in their order."),
-    key("ipv6", Texts, "IPv6 addresses of the ends, in their order."),
-];
-
-/// Keys of a link written with `type: veth`.
-pub(super) static VETH_LINK: &[Key] = &[
-    key(
-        "type",
-        Text,
-        "Type of the link; `veth` is a cable between two nodes.",
-    ),
-    key("endpoints", Objects(ENDPOINT), "Both ends."),
-    key("mtu", Count, "MTU in bytes (default 9500)."),
-    key("labels", Labels(On::Link), "Labels of the link."),
-    key("vars", Free, "Template variables of the link."),
-    key("ipv4", Texts, "IPv4 addresses of the ends, in their order."),
-    key("ipv6", Texts, "IPv6 addresses of the ends, in their order."),
-];
-
-/// Keys of an end of a link in the long form.
-pub(super) static ENDPOINT: &[Key] = &[
-    key("node", Text, "The node."),
-    key("interface", Text, "The interface in it, at most 15 characters."),
-    key("mac", Text, "MAC address."),
-    key("ipv4", Text, "IPv4 address with prefix length."),
-    key("ipv6", Text, "IPv6 address with prefix length."),
-    key("vars", Free, "Template variables of this end."),
-];
-
-/// Link types that containerlab has and faultlab does not make yet.
-pub(super) const OTHER_LINK_TYPES: [&str; 7] = [
-    "host",
-    "mgmt-net",
-    "macvlan",
-    "vxlan",
-    "vxlan-stitch",
-    "veth-stitch",
-    "dummy",
-];
-
-/// First parts of a brief endpoint that stand for another link type.
-pub(super) const SPECIAL_ENDPOINTS: [&str; 3] = ["host", "mgmt-net", "macvlan"];
 
 /// Every label that faultlab reads.
 pub(super) static LABELS: &[Label] = &[

@@ -1,7 +1,7 @@
 //! Properties of a node and the tables below them; most are containerlab's long tail, accepted and left alone.
 
 use super::Shape::{Count, Free, Labels, Number, Object, Objects, OneOf, Pairs, Switch, Text, Texts};
-use super::{Key, On, key};
+use super::{Key, Merge, On, key};
 
 /// Properties of a node, also under kinds, groups and defaults.
 pub(in crate::topology) static NODE: &[Key] = &[
@@ -55,17 +55,18 @@ pub(in crate::topology) static NODE: &[Key] = &[
         "Whether the container is privileged (default true).",
     ),
     key("license", Text, "Licence file."),
-    key("exec", Texts, "Commands run in the node once it is up."),
+    key("exec", Texts, "Commands run in the node once it is up.").by(Merge::Join),
     key(
         "binds",
         Texts,
         "Files and folders bound into the node, `source:target[:mode]`; sources relative to this file.",
-    ),
-    key("volumes", Texts, "Container volumes, `[name:]/target[:mode]`."),
+    )
+    .by(Merge::ByTarget),
+    key("volumes", Texts, "Container volumes, `[name:]/target[:mode]`.").by(Merge::ByTarget),
     key("ports", Texts, "Published ports."),
     key("env", Pairs, "Environment variables of the node."),
-    key("env-files", Texts, "Files with environment variables."),
-    key("credentials", Object(CREDENTIALS), "How to log in to the node."),
+    key("env-files", Texts, "Files with environment variables.").by(Merge::Join),
+    key("credentials", Object(CREDENTIALS), "How to log in to the node.").by(Merge::Credentials),
     key("username", Text, "Deprecated: see `credentials`."),
     key("password", Text, "Deprecated: see `credentials`."),
     key("user", Text, "User that the container's process runs as."),
@@ -79,9 +80,9 @@ pub(in crate::topology) static NODE: &[Key] = &[
     ),
     key("tmpfs", Pairs, "tmpfs mounts, path to options."),
     key("sysctls", Pairs, "Sysctls of the node's network namespace."),
-    key("devices", Texts, "Devices of the host visible in the container."),
-    key("cap-add", Texts, "Capabilities added to the container."),
-    key("security-opts", Texts, "Security options of the container."),
+    key("devices", Texts, "Devices of the host visible in the container.").by(Merge::Join),
+    key("cap-add", Texts, "Capabilities added to the container.").by(Merge::Join),
+    key("security-opts", Texts, "Security options of the container.").by(Merge::Join),
     key(
         "cgroupns-mode",
         OneOf(&["host", "private"]),
@@ -94,17 +95,20 @@ pub(in crate::topology) static NODE: &[Key] = &[
         "mgmt-ipv4",
         Text,
         "Fixed IPv4 address in the management network (nodes only).",
-    ),
+    )
+    .by(Merge::Own),
     key(
         "mgmt-ipv6",
         Text,
         "Fixed IPv6 address in the management network (nodes only).",
-    ),
+    )
+    .by(Merge::Own),
     key(
         "aliases",
         Texts,
         "Further names of the node in the management network.",
-    ),
+    )
+    .by(Merge::Own),
     key(
         "network-mode",
         Text,
@@ -115,18 +119,20 @@ pub(in crate::topology) static NODE: &[Key] = &[
     key("cpu-set", Text, "CPUs the container is bound to."),
     key("memory", Text, "Memory limit, e.g. `1Gb`."),
     key("extras", Free, "Settings of particular kinds."),
-    key("config", Object(CONFIG), "Variables for configuration templates."),
+    key("config", Object(CONFIG), "Variables for configuration templates.").by(Merge::Deep),
     key(
         "stages",
         Object(STAGES),
         "What the node waits for in each stage of its start.",
-    ),
+    )
+    .by(Merge::Stages),
     key("dns", Object(DNS), "Name servers of the node."),
     key(
         "certificate",
         Object(CERTIFICATE),
         "Certificate made for the node.",
-    ),
+    )
+    .by(Merge::Fields),
     key(
         "healthcheck",
         Object(HEALTHCHECK),
