@@ -395,8 +395,15 @@ fn an_ordinary_user_can_do_the_same_in_a_user_namespace() {
         return;
     }
     let lab = unique("rootless");
+    // The build's own folder may be closed to other users.
+    let folder = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let binary = folder.path().join("faultlab");
+    std::fs::copy(env!("CARGO_BIN_EXE_faultlab"), &binary).unwrap();
     let exercise = |verb: &[&str]| {
-        std::process::Command::new(env!("CARGO_BIN_EXE_faultlab"))
+        std::process::Command::new(&binary)
             .args(["__lab-exercise", lab.as_str()])
             .args(verb)
             .env("FAULTLAB_LAB", lab.as_str())
@@ -406,10 +413,6 @@ fn an_ordinary_user_can_do_the_same_in_a_user_namespace() {
             .map(|output| String::from_utf8(output.stderr).unwrap())
     };
     match exercise(&[]) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            eprintln!("skipped: an ordinary user may not execute the test's binary");
-            return;
-        }
         Ok(said) if said.contains("a user namespace for an ordinary user") => {
             eprintln!("skipped: {said}");
             return;
