@@ -86,7 +86,8 @@ impl Store {
         let mut file = fs::File::create(&new)?;
         file.write_all(commit.to_file().as_bytes())?;
         file.sync_all()?;
-        for number in (1..self.count().min(KEPT - 1)).rev() {
+        // The oldest goes one beyond the last, and away when there is a newest: a death in between must not cost it.
+        for number in (1..self.count()).rev() {
             fs::rename(self.file(number), self.file(number + 1))?;
         }
         if self.file(0).exists() {
@@ -94,23 +95,21 @@ impl Store {
             fs::hard_link(self.file(0), self.file(1))?;
         }
         fs::rename(&new, self.file(0))?;
+        remove(&self.file(KEPT))?;
         fs::File::open(&self.folder)?.sync_all()
     }
 
     fn repair(&self) -> io::Result<()> {
-        match fs::remove_file(self.folder.join("committed.new")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(&self.folder.join("committed.new"))?;
         let mut next = 0;
         let mut last = None;
-        for number in 0..KEPT {
+        for number in 0..=KEPT {
             let file = self.file(number);
             let Ok(text) = fs::read_to_string(&file) else {
                 continue;
             };
             let revision = Commit::from_file(&text).revision;
-            if last == Some(revision) {
+            if last == Some(revision) || next == KEPT {
                 fs::remove_file(&file)?;
                 continue;
             }
@@ -157,6 +156,14 @@ impl Commit {
                 .filter(|line| !line.starts_with('#'))
                 .fold(String::new(), |all, line| all + line + "\n"),
         }
+    }
+}
+
+/// Removes a file that may not be there.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -218,6 +225,23 @@ mod tests {
                 assert_eq!(found, commit(found.revision));
             }
         });
+    }
+
+    #[test]
+    fn an_interrupted_commit_does_not_cost_the_oldest_of_a_full_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (1..=50).for_each(|revision| store.push(&commit(revision)).unwrap());
+        for number in (1..50).rev() {
+            fs::rename(store.file(number), store.file(number + 1)).unwrap();
+        }
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(revisions(&store), (1..=50).rev().collect::<Vec<_>>());
+        // Done, but the one that is too many is still there.
+        fs::write(store.file(KEPT), commit(0).to_file()).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(revisions(&store), (1..=50).rev().collect::<Vec<_>>());
+        assert!(!store.file(KEPT).exists());
     }
 
     /// Every state of the directory that a death inside `push` can leave.
